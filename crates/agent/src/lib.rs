@@ -1,0 +1,1 @@
+//! The device side: store, keys, SCEP client flow.

@@ -1,0 +1,1 @@
+//! The authority: prepare, lint, sign, revoke, CRL, sealed keys.

@@ -1,0 +1,1 @@
+//! SCEP messages: bytes to typed message and back, server and client side.

@@ -1,0 +1,63 @@
+//! Registration profiles: one per SCEP URL.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{ProfileName, TemplateName},
+    time::Span,
+};
+
+/// A registration profile as its file tells it: what `/scep/<name>` accepts.
+///
+/// STORED: one TOML file each in `DIR/profiles`; new keys must have defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Profile {
+    /// Version of this file format; 1.
+    pub format: u32,
+    /// Name; the file is `<name>.toml`, the URL ends in it.
+    pub name: ProfileName,
+    /// Raised by whoever edits the file.
+    pub revision: u32,
+    /// One sentence for people.
+    pub description: String,
+    /// Templates that may be issued here; empty means every template that allows SCEP.
+    #[serde(default)]
+    pub templates: Vec<TemplateName>,
+    /// Accept and answer with 3DES and single DES content encryption, and SHA-1 signatures on messages that carry a challenge.
+    #[serde(default)]
+    pub legacy_algorithms: bool,
+    /// How far signingTime of a message may lie from the present; absent means it is not checked.
+    #[serde(default = "signing_time_window")]
+    pub signing_time_window: Option<Span>,
+    /// Whether a FAILURE carries the (uniform) failInfoText attribute.
+    #[serde(default = "yes")]
+    pub fail_info_text: bool,
+    /// Whether GetCACert includes the root certificate.
+    #[serde(default = "yes")]
+    pub include_root: bool,
+    /// Life of a challenge where `--ttl` says nothing.
+    #[serde(default = "challenge_lifetime")]
+    pub challenge_lifetime: Span,
+    /// How long a held request may wait for its decision.
+    #[serde(default = "pending_lifetime")]
+    pub pending_lifetime: Span,
+}
+
+// Devices without a battery-backed clock begin in 1970: their first message must still be accepted.
+#[allow(clippy::unnecessary_wraps)]
+const fn signing_time_window() -> Option<Span> {
+    None
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn challenge_lifetime() -> Span {
+    Span::from_secs(3600)
+}
+
+const fn pending_lifetime() -> Span {
+    Span::from_days(30)
+}

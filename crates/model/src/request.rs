@@ -1,0 +1,131 @@
+//! What the record keeps of a request, so that its story can be told.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    enroll::Protocol,
+    id::{AuthorityName, DeviceId, ProfileName, RequestId, TemplateName, UserName},
+    name::DistinguishedName,
+    san::SubjectAltName,
+    serial::SerialNumber,
+    time::Timestamp,
+};
+
+/// Where a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestState {
+    /// Held for a person's decision.
+    Pending,
+    /// Granted; the certificate is being signed.
+    Granted,
+    /// Issued.
+    Issued,
+    /// Refused.
+    Denied,
+    /// Held too long.
+    Expired,
+}
+
+impl RequestState {
+    /// The stored and printed word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Granted => "granted",
+            Self::Issued => "issued",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// From the stored word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Granted, Self::Issued, Self::Denied, Self::Expired].into_iter().find(|s| s.as_str() == word)
+    }
+}
+
+impl fmt::Display for RequestState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Facts about the message that only serve to explain it. All text came from outside and is escaped for printing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct RequestContext {
+    /// Address of the peer.
+    pub peer: Option<String>,
+    /// User-Agent field.
+    pub user_agent: Option<String>,
+    /// GET or POST.
+    pub method: Option<String>,
+    /// Message type as the protocol calls it.
+    pub message_type: Option<String>,
+    /// Digest algorithm of the message's signature.
+    pub digest_algorithm: Option<String>,
+    /// Content encryption algorithm.
+    pub content_encryption: Option<String>,
+    /// Oddities that were recognised and accommodated.
+    pub accommodations: Vec<String>,
+}
+
+/// A request as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// Names the request.
+    pub id: RequestId,
+    /// How it came.
+    pub protocol: Protocol,
+    /// Profile.
+    pub profile: ProfileName,
+    /// The client's name for the transaction; empty when the message could not be read that far.
+    pub transaction: String,
+    /// SHA-256 of the whole message.
+    pub message_digest: [u8; 32],
+    /// Whether it asked for renewal.
+    pub renewal: bool,
+    /// SHA-256 of the signer's SubjectPublicKeyInfo; `None` when the message could not be read that far.
+    pub signer_key_digest: Option<[u8; 32]>,
+    /// SHA-256 of the CSR's SubjectPublicKeyInfo; `None` when there is no readable CSR.
+    pub key_digest: Option<[u8; 32]>,
+    /// The CSR without its challenge; kept while the request is pending, and the claims after it.
+    pub csr: Option<Vec<u8>>,
+    /// Subject asked for.
+    pub subject: Option<DistinguishedName>,
+    /// Subject alternative names asked for.
+    pub san: Vec<SubjectAltName>,
+    /// Key asked for, such as `rsa:2048`.
+    pub key: Option<String>,
+    /// Template.
+    pub template: Option<TemplateName>,
+    /// User in the record.
+    pub user: Option<UserName>,
+    /// Device in the record.
+    pub device: Option<DeviceId>,
+    /// Where it stands.
+    pub state: RequestState,
+    /// Stable code of the decision, such as `ra.challenge-expired`.
+    pub reason: Option<String>,
+    /// The decision in one sentence.
+    pub detail: Option<String>,
+    /// Issuer and serial number of the certificate.
+    pub certificate: Option<(AuthorityName, SerialNumber)>,
+    /// Serial number of the certificate that a renewal was signed with.
+    pub renews: Option<SerialNumber>,
+    /// Hexadecimal id of the challenge.
+    pub challenge: Option<String>,
+    /// Further facts.
+    pub context: RequestContext,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// When it was decided.
+    pub decided_at: Option<Timestamp>,
+    /// Who decided, when a person did.
+    pub decided_by: Option<String>,
+}

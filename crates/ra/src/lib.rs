@@ -1,0 +1,1 @@
+//! Registration: who may have which certificate.

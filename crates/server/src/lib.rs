@@ -1,0 +1,1 @@
+//! lanyard serve: HTTP edges, flows, jobs, administrator's interface.

@@ -1,0 +1,279 @@
+//! The ports through which the rest of the program reaches storage, each named by its use.
+//!
+//! Every write that belongs together is one method, one transaction and one audit event; nothing is reported before it is durable.
+
+use async_trait::async_trait;
+use lanyard_model::{
+    audit::{AuditEvent, AuditHead, AuditRecord, ChainVerdict},
+    authority::{AuthorityRecord, CrlEntry, CrlRecord, SealedKey},
+    certificate::{CertificateRecord, CertificateStatus, Revocation},
+    challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
+    directory::{Device, User},
+    id::{AuthorityName, DeviceId, KeyId, ProfileName, RequestId, UserName},
+    request::{RequestRecord, RequestState},
+    serial::SerialNumber,
+    time::Timestamp,
+};
+
+use crate::error::StoreError;
+
+/// Result of a storage call.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Challenges before their use. Their consumption is part of [`IssuanceStore::begin_issuance`] and [`RequestStore::hold_request`].
+#[async_trait]
+pub trait ChallengeStore: Send + Sync {
+    /// Saves a new challenge.
+    async fn save_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<()>;
+    /// Finds a challenge by the id in its text.
+    async fn load_challenge(&self, id: ChallengeId) -> Result<Option<ChallengeRecord>>;
+}
+
+/// Requests and their decisions.
+#[async_trait]
+pub trait RequestStore: Send + Sync {
+    /// Finds a request by its id.
+    async fn load_request(&self, id: RequestId) -> Result<Option<RequestRecord>>;
+    /// Finds the newest request of exactly this message (SHA-256) at this profile.
+    async fn find_request_by_message(&self, profile: &ProfileName, message_digest: [u8; 32]) -> Result<Option<RequestRecord>>;
+    /// Finds the newest request of a transaction by the same signer key, in any state but `Denied`.
+    async fn find_request_by_transaction(
+        &self,
+        profile: &ProfileName,
+        transaction: &str,
+        signer_key_digest: [u8; 32],
+    ) -> Result<Option<RequestRecord>>;
+    /// Finds all requests with this transaction text, newest first, at most 20.
+    async fn find_requests_by_text(&self, transaction: &str) -> Result<Vec<RequestRecord>>;
+    /// Lists requests, newest first.
+    async fn list_requests(&self, filter: RequestFilter) -> Result<Vec<RequestRecord>>;
+    /// Saves a refusal (state `Denied`). For an existing pending request it changes the state.
+    async fn save_denied(&self, request: RequestRecord, audit: AuditEvent) -> Result<()>;
+    /// Saves a held request (state `Pending`), consuming its challenge in the same transaction.
+    async fn hold_request(&self, request: RequestRecord, challenge: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Begun>;
+}
+
+/// Which requests to list.
+#[derive(Debug, Clone, Default)]
+pub struct RequestFilter {
+    /// Only this state.
+    pub state: Option<RequestState>,
+    /// Only requests older than this one (for paging).
+    pub before: Option<RequestId>,
+    /// At most this many; 0 means 100.
+    pub limit: u32,
+}
+
+/// The claim of a request on a challenge: consumed if it is unused and has not expired at `use.at`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChallengeClaim {
+    /// The challenge.
+    pub id: ChallengeId,
+    /// Its use.
+    pub claim: ChallengeUse,
+}
+
+/// Issuing: first the intent, then the certificate.
+#[async_trait]
+pub trait IssuanceStore: Send + Sync {
+    /// Transaction 1: checks the clock against the highest time signed so far, refuses another key in the same transaction,
+    /// consumes the challenge, checks and links the predecessor, reserves the serial number, stores the intent (a certificate record
+    /// with `der: None`), stores the request as `Granted` and appends the audit event; or does nothing and says why.
+    async fn begin_issuance(&self, intent: Intent) -> Result<Begun>;
+    /// Transaction 2: stores the signed certificate, marks the request `Issued`, revokes the superseded successor if one was named
+    /// in the intent, and appends the audit events.
+    async fn finish_issuance(&self, signed: Signed) -> Result<()>;
+    /// Intents without a certificate, created before `created_before`.
+    async fn list_open_intents(&self, created_before: Timestamp) -> Result<Vec<CertificateRecord>>;
+}
+
+/// What is to be issued.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// The certificate to be; `der` is `None`.
+    pub certificate: CertificateRecord,
+    /// The request as it will stand; state `Granted`. `None` for the authority's own certificates.
+    pub request: Option<RequestRecord>,
+    /// The challenge to consume. `None` for renewals, approved requests (already consumed) and the authority's own certificates.
+    pub challenge: Option<ChallengeClaim>,
+    /// For renewals: the certificate renewed and the successor it was seen to have; both are checked again.
+    pub renews: Option<RenewalClaim>,
+    /// For approved requests: the request must still be `Pending`.
+    pub from_pending: bool,
+    /// The event.
+    pub audit: AuditEvent,
+    /// The present, which may not lie more than five minutes behind the highest time signed.
+    pub now: Timestamp,
+}
+
+/// What a renewal relies on: that the predecessor is not revoked and that nobody renewed it meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenewalClaim {
+    /// The certificate renewed.
+    pub predecessor: SerialNumber,
+    /// Its newest successor when the decision was made. It is revoked (superseded) when the new certificate is signed, so that
+    /// a lost answer never stops renewal and there is never more than one living successor.
+    pub seen_successor: Option<SerialNumber>,
+}
+
+/// What became of transaction 1. Only `Done` changed anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// All of it is durable.
+    Done,
+    /// The challenge was used before, as told.
+    ChallengeUsed(ChallengeUse),
+    /// The challenge is not in the store or had expired.
+    ChallengeGone,
+    /// Another key already uses this transaction (a pending, granted or issued request of the last seven days with another signer
+    /// key and another subject key).
+    OtherKey(RequestId),
+    /// The predecessor was revoked or renewed meanwhile, or is unknown.
+    PredecessorChanged,
+    /// The pending request was decided meanwhile.
+    NotPending,
+    /// The serial number exists.
+    SerialTaken,
+    /// The clock is more than five minutes behind this highest time signed.
+    ClockBehind(Timestamp),
+}
+
+/// What was signed.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// Issuing authority.
+    pub issuer: AuthorityName,
+    /// Serial number of the intent.
+    pub serial: SerialNumber,
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+    /// The request, if there is one.
+    pub request: Option<RequestId>,
+    /// Superseded successor to revoke.
+    pub supersedes: Option<(SerialNumber, Revocation)>,
+    /// Events.
+    pub audit: Vec<AuditEvent>,
+}
+
+/// Reading and revoking certificates.
+#[async_trait]
+pub trait CertificateStore: Send + Sync {
+    /// Finds a certificate (or intent).
+    async fn load_certificate(&self, issuer: &AuthorityName, serial: &SerialNumber) -> Result<Option<CertificateRecord>>;
+    /// Finds certificates by serial number whoever issued them.
+    async fn find_certificates(&self, serial: &SerialNumber) -> Result<Vec<CertificateRecord>>;
+    /// Lists certificates, newest first.
+    async fn list_certificates(&self, filter: CertificateFilter) -> Result<Vec<CertificateRecord>>;
+    /// Revokes; `false` if it was revoked before (then nothing changes).
+    async fn revoke_certificate(
+        &self,
+        issuer: &AuthorityName,
+        serial: &SerialNumber,
+        revocation: Revocation,
+        audit: AuditEvent,
+    ) -> Result<bool>;
+    /// Counts by state at `now`.
+    async fn count_certificates(&self, now: Timestamp) -> Result<CertificateCounts>;
+}
+
+/// Which certificates to list.
+#[derive(Debug, Clone, Default)]
+pub struct CertificateFilter {
+    /// Only of this status at `now`.
+    pub status: Option<(CertificateStatus, Timestamp)>,
+    /// Only whose subject, names, user, device or template contain this text.
+    pub text: Option<String>,
+    /// Also the authority's own service certificates.
+    pub include_service: bool,
+    /// Skip this many.
+    pub offset: u64,
+    /// At most this many; 0 means 100.
+    pub limit: u32,
+}
+
+/// Numbers of certificates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CertificateCounts {
+    /// Valid.
+    pub valid: u64,
+    /// Expired.
+    pub expired: u64,
+    /// Revoked.
+    pub revoked: u64,
+    /// Intended.
+    pub intended: u64,
+}
+
+/// CRLs.
+#[async_trait]
+pub trait CrlStore: Send + Sync {
+    /// Reserves the next CRLNumber (never reused) and returns with it every revocation to be listed: certificates of the issuer
+    /// that are revoked and whose notAfter is not before `listed_until`, in order of serial number.
+    async fn begin_crl(&self, issuer: &AuthorityName, listed_until: Timestamp) -> Result<(u64, Vec<CrlEntry>)>;
+    /// Saves a signed CRL.
+    async fn save_crl(&self, crl: CrlRecord, audit: AuditEvent) -> Result<()>;
+    /// The newest CRL.
+    async fn load_crl(&self, issuer: &AuthorityName) -> Result<Option<CrlRecord>>;
+}
+
+/// The authority's own certificates and sealed keys.
+#[async_trait]
+pub trait AuthorityStore: Send + Sync {
+    /// Saves keys and certificates in one transaction.
+    async fn save_authority(&self, keys: Vec<SealedKey>, certificates: Vec<AuthorityRecord>, audit: AuditEvent) -> Result<()>;
+    /// All of them, newest first.
+    async fn list_authorities(&self) -> Result<Vec<AuthorityRecord>>;
+    /// A sealed key.
+    async fn load_key(&self, id: &KeyId) -> Result<Option<SealedKey>>;
+}
+
+/// Users, devices and settings.
+#[async_trait]
+pub trait DirectoryStore: Send + Sync {
+    /// Saves (adds or replaces) a user.
+    async fn save_user(&self, user: User, audit: AuditEvent) -> Result<()>;
+    /// Finds a user.
+    async fn load_user(&self, name: &UserName) -> Result<Option<User>>;
+    /// Lists users by name.
+    async fn list_users(&self) -> Result<Vec<User>>;
+    /// Saves (adds or replaces) a device.
+    async fn save_device(&self, device: Device, audit: AuditEvent) -> Result<()>;
+    /// Finds a device.
+    async fn load_device(&self, id: &DeviceId) -> Result<Option<Device>>;
+    /// Lists devices by id.
+    async fn list_devices(&self) -> Result<Vec<Device>>;
+    /// A setting of the installation.
+    async fn load_setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// Saves a setting.
+    async fn save_setting(&self, name: &str, value: Vec<u8>) -> Result<()>;
+}
+
+/// The audit log.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// Appends an event that belongs to no other write.
+    async fn append_audit(&self, event: AuditEvent) -> Result<()>;
+    /// Records after a place in the chain, oldest first.
+    async fn list_audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>>;
+    /// Records of one request, oldest first.
+    async fn audit_of_request(&self, request: RequestId) -> Result<Vec<AuditRecord>>;
+    /// Follows the whole chain, in bounded memory.
+    async fn verify_audit(&self) -> Result<ChainVerdict>;
+    /// The last record's place and hash; zeros when there is none.
+    async fn audit_tip(&self) -> Result<(u64, [u8; 32])>;
+    /// Saves a signed head.
+    async fn save_audit_head(&self, head: AuditHead) -> Result<()>;
+    /// All signed heads, oldest first, with the hash that the chain holds at that place now (`None` when the record is missing).
+    async fn list_audit_heads(&self) -> Result<Vec<(AuditHead, Option<[u8; 32]>)>>;
+}
+
+/// Everything a storage engine offers.
+#[async_trait]
+pub trait Store:
+    ChallengeStore + RequestStore + IssuanceStore + CertificateStore + CrlStore + AuthorityStore + DirectoryStore + AuditStore
+{
+    /// Finishes the waiting writes and closes the database; later calls fail.
+    async fn close(&self);
+    /// A trivial read and a durable write, for the health check.
+    async fn check(&self) -> Result<()>;
+}
