@@ -39,6 +39,9 @@ pub struct Profile {
     /// Life of a challenge where `--ttl` says nothing.
     #[serde(default = "challenge_lifetime")]
     pub challenge_lifetime: Span,
+    /// Whether a challenge is spent by a request that does not agree with it.
+    #[serde(default = "yes")]
+    pub burn_on_mismatch: bool,
     /// How long a held request may wait for its decision.
     #[serde(default = "pending_lifetime")]
     pub pending_lifetime: Span,
