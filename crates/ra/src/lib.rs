@@ -6,8 +6,10 @@
 //!
 //! Must never enter: private keys, wire formats, sockets, files, the clock. `now` and random octets are arguments.
 
+pub mod challenge;
 pub mod error;
 mod names;
+pub mod order;
 pub mod pattern;
 pub mod policy;
 pub mod profile;
