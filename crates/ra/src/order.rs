@@ -121,7 +121,8 @@ pub(crate) fn names_fit(
         return Err(Refusal::new(Reason::SubjectMissing, "there is neither a subject nor an alternative name"));
     }
     lanyard_pki::name::check(subject).map_err(|error| Refusal::new(Reason::SubjectMismatch, error.to_string()))?;
-    compiled.subject.check(records, subject).map_err(|detail| Refusal::new(Reason::SubjectMismatch, detail))?;
+    let reason = if subject.is_empty() { Reason::SubjectMissing } else { Reason::SubjectMismatch };
+    compiled.subject.check(records, subject).map_err(|detail| Refusal::new(reason, detail))?;
     check_san(&compiled.san, records, san).map_err(|detail| Refusal::new(Reason::SanMismatch, detail))
 }
 

@@ -136,7 +136,8 @@ impl Pattern {
             match c {
                 '\\' => literal.push(chars.next().ok_or("it ends in a backslash")?),
                 '{' => {
-                    let name: String = chars.by_ref().take_while(|c| *c != '}').collect();
+                    let (name, rest) = chars.as_str().split_once('}').ok_or("an opening brace has no closing one")?;
+                    chars = rest.chars();
                     let variable = Variable::ALL.into_iter().find(|v| v.as_str() == name);
                     let variable = variable.ok_or_else(|| {
                         let known: Vec<String> = Variable::ALL.iter().map(Variable::to_string).collect();

@@ -146,6 +146,9 @@ pub fn request(subject: &DistinguishedName, san: &[SubjectAltName], challenge: O
     }
 }
 
+/// What is changed, the expected reason, and how.
+pub type Deviation = (&'static str, Reason, fn(&mut Scene));
+
 /// A policy, a challenge and the request that agrees with it.
 pub struct Scene {
     pub policy: Policy,
