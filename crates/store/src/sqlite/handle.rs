@@ -18,7 +18,7 @@ use super::{
     open,
     row::engine,
     tx::{Applied, Tx},
-    writer::{Job, QUEUE, Task, Writer},
+    writer::{self, Job, QUEUE, Writer},
 };
 use crate::{
     error::StoreError,
@@ -86,8 +86,8 @@ impl Sqlite {
         T: Send + 'static,
     {
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
-        let (task, answer) = Task::new(work);
-        queue.send(Box::new(task)).await.map_err(|_| StoreError::Closed)?;
+        let (job, answer) = writer::job(work);
+        queue.send(job).await.map_err(|_| StoreError::Closed)?;
         // Only a writer that is gone leaves a caller without an answer; then it is unknown what is on the disk.
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }

@@ -23,4 +23,6 @@ mod writer;
 pub use handle::Sqlite;
 
 #[cfg(test)]
+mod failures;
+#[cfg(test)]
 mod plans;

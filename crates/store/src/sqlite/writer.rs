@@ -64,17 +64,20 @@ pub(super) enum Ran {
 }
 
 /// A job with its caller.
-pub(super) struct Task<F, T> {
+struct Task<F, T> {
     work: Option<F>,
     outcome: Option<Result<T>>,
     caller: oneshot::Sender<Result<T>>,
 }
 
-impl<F, T> Task<F, T> {
-    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T>>) {
-        let (caller, answer) = oneshot::channel();
-        (Self { work: Some(work), outcome: None, caller }, answer)
-    }
+/// A job that does `work`, and where its caller waits.
+pub(super) fn job<F, T>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + 'static,
+    T: Send + 'static,
+{
+    let (caller, answer) = oneshot::channel();
+    (Box::new(Task { work: Some(work), outcome: None, caller }), answer)
 }
 
 #[async_trait]

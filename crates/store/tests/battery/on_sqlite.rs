@@ -171,3 +171,61 @@ async fn files_are_for_their_owner_only_and_close_empties_the_log() {
     let log = engine.0.path().join("lanyard.db-wal");
     assert!(!log.exists() || log.metadata().unwrap().len() == 0);
 }
+
+/// Fills the tables as a million enrolments would, in the engine itself.
+const FILL: &str = "
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+    INSERT INTO certificates (issuer, serial, request, template, template_revision, profile, subject, san, user_name, device,
+        not_before, not_after, key_digest, created_at, signed, search)
+    SELECT 'issuing', randomblob(16), lower(hex(randomblob(16))), 'device-client', 1, 'default', '[]', '[]', 'jo', 'inv-' || i,
+        1, 1800000000000 + i, randomblob(32), i, 1, 'cn=laptop-' || i || char(10) || 'device-client' FROM n;
+    INSERT INTO certificate_bodies (certificate, tbs, der) SELECT id, randomblob(700), randomblob(1000) FROM certificates;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+    INSERT INTO requests (id, protocol, profile, transaction_id, message_digest, renewal, signer_key_digest, key_digest, san,
+        state, context, received_at)
+    SELECT '0' || lower(hex(randomblob(17))), 'scep', 'default', hex(randomblob(20)), randomblob(32), 0, randomblob(32),
+        randomblob(32), '[]', 'issued', '{}', i FROM n;";
+
+async fn enrolments_per_second(store: &Arc<dyn Store>, from: u32, count: u32) -> f64 {
+    let start = std::time::Instant::now();
+    let mut enrolments = tokio::task::JoinSet::new();
+    for device in 0..64 {
+        let store = store.clone();
+        enrolments.spawn(async move {
+            for n in (from + device..from + count).step_by(64) {
+                sample::save_challenge(&*store, n).await;
+                let mut intent = sample::intent(n);
+                intent.challenge = Some(sample::claim(n, intent.certificate.request, n));
+                sample::issue_as(&*store, intent).await;
+            }
+        });
+    }
+    enrolments.join_all().await;
+    f64::from(count) / start.elapsed().as_secs_f64()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes and gigabytes; run by hand, in release mode, when a statement of the hot path changes"]
+async fn an_enrolment_costs_the_same_at_a_million_certificates() {
+    let engine = OnSqlite::new();
+    let store = engine.open().await;
+    let empty = enrolments_per_second(&store, 0, 6400).await;
+    let mut intruder = engine.intruder().await;
+    sqlx::raw_sql("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000").execute(&mut intruder).await.unwrap();
+    sqlx::raw_sql(FILL).execute(&mut intruder).await.unwrap();
+    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut intruder).await.unwrap();
+    let full = enrolments_per_second(&store, 10_000, 6400).await;
+    eprintln!("{empty:.0} enrolments/s with none, {full:.0} with a million");
+    for (what, limit) in [("count", 1.0), ("crl", 1.0), ("page", 1.0)] {
+        let start = std::time::Instant::now();
+        match what {
+            "count" => drop(store.count_certificates(sample::NOW).await.unwrap()),
+            "crl" => drop(store.begin_crl(&sample::issuer(), sample::NOW).await.unwrap()),
+            _ => drop(store.list_certificates(lanyard_store::ports::CertificateFilter::default()).await.unwrap()),
+        }
+        let took = start.elapsed().as_secs_f64();
+        eprintln!("{what}: {took:.3} s");
+        assert!(took < limit, "{what} took {took} s");
+    }
+    assert!(full > empty / 3.0, "{empty:.0} enrolments/s became {full:.0}");
+}
