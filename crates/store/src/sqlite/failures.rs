@@ -28,17 +28,20 @@ async fn save(tx: &mut Tx, name: String, size: usize) -> Result<Applied<()>> {
     Ok(Applied::Kept(()))
 }
 
-fn saving(name: &str, size: usize) -> (Box<dyn Job>, oneshot::Receiver<Result<()>>) {
+/// A job and where its caller waits.
+type Waiting = (Box<dyn Job>, oneshot::Receiver<Result<()>>);
+
+fn saving(name: &str, size: usize) -> Waiting {
     let name = name.to_owned();
     job(move |tx| save(tx, name, size).boxed())
 }
 
-fn panicking() -> (Box<dyn Job>, oneshot::Receiver<Result<()>>) {
+fn panicking() -> Waiting {
     job(|_| async { panic!("a mistake in a job") }.boxed())
 }
 
 /// Queues all jobs, so that they are one batch, and returns their answers.
-async fn batch(queue: &mpsc::Sender<Box<dyn Job>>, jobs: Vec<(Box<dyn Job>, oneshot::Receiver<Result<()>>)>) -> Vec<Result<()>> {
+async fn batch(queue: &mpsc::Sender<Box<dyn Job>>, jobs: Vec<Waiting>) -> Vec<Result<()>> {
     let mut places = queue.reserve_many(jobs.len()).await.unwrap();
     let mut answers = Vec::new();
     for (job, answer) in jobs {

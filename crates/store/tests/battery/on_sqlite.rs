@@ -179,7 +179,8 @@ const FILL: &str = "
         not_before, not_after, key_digest, created_at, signed, search)
     SELECT 'issuing', randomblob(16), lower(hex(randomblob(16))), 'device-client', 1, 'default', '[]', '[]', 'jo', 'inv-' || i,
         1, 1800000000000 + i, randomblob(32), i, 1, 'cn=laptop-' || i || char(10) || 'device-client' FROM n;
-    INSERT INTO certificate_bodies (certificate, tbs, der) SELECT id, randomblob(700), randomblob(1000) FROM certificates;
+    INSERT INTO certificate_bodies (certificate, tbs, der) SELECT id, randomblob(700), randomblob(1000) FROM certificates
+        WHERE id NOT IN (SELECT certificate FROM certificate_bodies);
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
     INSERT INTO requests (id, protocol, profile, transaction_id, message_digest, renewal, signer_key_digest, key_digest, san,
         state, context, received_at)
