@@ -171,7 +171,7 @@ pub(crate) fn request(row: &impl StoredRow) -> Result<RequestRecord> {
         renewal: integer(row, "requests.renewal")? != 0,
         signer_key_digest: optional_digest(row, "requests.signer_key_digest")?,
         key_digest: optional_digest(row, "requests.key_digest")?,
-        csr: row.octets("requests.csr")?,
+        claims: row.octets("requests.claims")?,
         subject: optional_json(row, "requests.subject")?,
         san: san(row, "requests.san")?,
         key: row.text("requests.key_kind")?,

@@ -22,7 +22,7 @@ CREATE TABLE requests (
     renewal             INTEGER NOT NULL,
     signer_key_digest   BLOB,
     key_digest          BLOB,
-    csr                 BLOB,
+    claims              BLOB,
     subject             TEXT,
     san                 TEXT    NOT NULL,
     key_kind            TEXT,

@@ -25,7 +25,7 @@ pub(super) fn request(statement: Statement, r: &RequestRecord) -> Result<Stateme
         .bind(i64::from(r.renewal))
         .bind(r.signer_key_digest.map(|d| d.to_vec()))
         .bind(r.key_digest.map(|d| d.to_vec()))
-        .bind(r.csr.clone())
+        .bind(r.claims.clone())
         .bind(r.subject.as_ref().map(rows::to_json).transpose()?)
         .bind(rows::san_text(&r.san)?)
         .bind(r.key.clone())

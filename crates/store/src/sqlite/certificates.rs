@@ -45,7 +45,8 @@ macro_rules! list {
 
 pub(super) const LOAD: &str = concat!(select!(), "WHERE c.serial = $1 AND c.issuer = $2");
 pub(super) const BY_SERIAL: &str = concat!(select!(), "WHERE c.serial = $1 ORDER BY c.id");
-pub(super) const OPEN: &str = concat!(select!(), "WHERE c.signed = 0 AND c.created_at < $1 ORDER BY c.created_at, c.id");
+pub(super) const OPEN: &str =
+    concat!(select!(), "WHERE c.signed = 0 AND c.revoked_at IS NULL AND c.created_at < $1 ORDER BY c.created_at, c.id");
 // The status is text of its own because an index serves only conditions that stand in the statement. $3 is the present; the
 // three that do not depend on it mention it, so that all have the same parameters.
 const LIST_ALL: &str = list!("$3 IS NOT NULL");

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use lanyard_model::{
-    certificate::{CertificateRecord, Revocation},
+    certificate::{CertificateRecord, Revocation, RevocationReason},
     id::AuthorityName,
     request::RequestRecord,
     serial::SerialNumber,
@@ -18,7 +18,7 @@ use super::{
     tx::{Applied, Tx},
 };
 use crate::{
-    ports::{Begun, Intent, IssuanceStore, RenewalClaim, Result, Signed},
+    ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed},
     rows,
 };
 
@@ -36,11 +36,14 @@ const SAVE_BODY: &str = "INSERT INTO certificate_bodies (certificate, tbs, der) 
 /// One conditional statement: two renewals that saw the same successor cannot both win.
 pub(super) const LINK: &str = "UPDATE certificates SET successor = $1 WHERE serial = $2 AND issuer = $3 AND signed = 1 \
     AND revoked_at IS NULL AND successor IS NOT DISTINCT FROM $4 RETURNING id";
-pub(super) const SIGN: &str = "UPDATE certificates SET signed = 1 WHERE serial = $1 AND issuer = $2 AND signed = 0 RETURNING id";
+pub(super) const SIGN: &str =
+    "UPDATE certificates SET signed = 1 WHERE serial = $1 AND issuer = $2 AND signed = 0 AND revoked_at IS NULL RETURNING id";
+const ABANDON: &str = "UPDATE certificates SET revoked_at = $3, revocation_reason = $4 \
+    WHERE serial = $1 AND issuer = $2 AND signed = 0 AND revoked_at IS NULL RETURNING id";
 pub(super) const SAVE_DER: &str = "UPDATE certificate_bodies SET der = $2 WHERE certificate = $1";
 const STORED_DER: &str = "SELECT b.der FROM certificates c JOIN certificate_bodies b ON b.certificate = c.id \
     WHERE c.serial = $1 AND c.issuer = $2";
-pub(super) const ISSUED: &str = "UPDATE requests SET state = 'issued', certificate_issuer = $2, certificate_serial = $3 \
+pub(super) const ISSUED: &str = "UPDATE requests SET state = 'issued', claims = NULL, certificate_issuer = $2, certificate_serial = $3 \
     WHERE id = $1 AND state = 'granted' RETURNING id";
 
 #[async_trait]
@@ -94,16 +97,36 @@ async fn refusal(tx: &mut Tx, intent: &Intent) -> Result<Option<Begun>> {
 }
 
 async fn save_request(tx: &mut Tx, request: &RequestRecord, intent: &Intent) -> Result<Option<Begun>> {
-    if intent.from_pending && !requests::decide(tx, request).await? {
+    let opened = match &intent.opening {
+        Opening::New => true,
+        Opening::Pending => requests::decide(tx, request).await?,
+        Opening::Abandoned { issuer, serial } => {
+            requests::take_over(tx, request).await? && abandon(tx, issuer, serial, intent.now).await?
+        }
+    };
+    if !opened {
         return Ok(Some(Begun::NotPending));
     }
     if let Some(refusal) = requests::other_key(tx, request, intent.now).await? {
         return Ok(Some(refusal));
     }
-    if !intent.from_pending {
+    if intent.opening == Opening::New {
         requests::insert(tx, request).await?;
     }
     Ok(None)
+}
+
+/// Revokes an intent that was never signed; `false` if it was signed or abandoned meanwhile.
+async fn abandon(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialNumber, now: Timestamp) -> Result<bool> {
+    let abandoned = sqlx::query(ABANDON)
+        .bind(serial.magnitude().to_vec())
+        .bind(issuer.to_string())
+        .bind(now.0)
+        .bind(i64::from(RevocationReason::Unspecified.code()))
+        .fetch_optional(&mut tx.connection)
+        .await
+        .map_err(engine("abandon an intent"))?;
+    Ok(abandoned.is_some())
 }
 
 async fn highest(tx: &mut Tx) -> Result<Timestamp> {

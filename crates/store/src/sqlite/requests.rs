@@ -30,7 +30,7 @@ const DEFAULT_LIMIT: u32 = 100;
 
 macro_rules! columns {
     () => {
-        "id, protocol, profile, transaction_id, message_digest, renewal, signer_key_digest, key_digest, csr, subject, san, \
+        "id, protocol, profile, transaction_id, message_digest, renewal, signer_key_digest, key_digest, claims, subject, san, \
         key_kind, template, user_name, device, state, reason, detail, certificate_issuer, certificate_serial, renews, \
         challenge, context, received_at, decided_at, decided_by"
     };
@@ -44,7 +44,7 @@ macro_rules! values {
 macro_rules! assignments {
     () => {
         "protocol = $2, profile = $3, transaction_id = $4, message_digest = $5, renewal = $6, signer_key_digest = $7, \
-        key_digest = $8, csr = $9, subject = $10, san = $11, key_kind = $12, template = $13, user_name = $14, device = $15, \
+        key_digest = $8, claims = $9, subject = $10, san = $11, key_kind = $12, template = $13, user_name = $14, device = $15, \
         state = $16, reason = $17, detail = $18, certificate_issuer = $19, certificate_serial = $20, renews = $21, \
         challenge = $22, context = $23, received_at = $24, decided_at = $25, decided_by = $26"
     };
@@ -65,6 +65,8 @@ pub(super) const BY_TEXT: &str =
 pub(super) const LIST: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id < $1 ORDER BY id DESC LIMIT $2");
 pub(super) const LIST_STATE: &str =
     concat!("SELECT ", columns!(), " FROM requests WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2");
+/// Takes over a granted request whose signature never came.
+const TAKE_OVER: &str = concat!("UPDATE requests SET ", assignments!(), " WHERE id = $1 AND state = 'granted'");
 const INSERT: &str = concat!("INSERT INTO requests (", columns!(), ") VALUES (", values!(), ")");
 pub(super) const DECIDE: &str = concat!("UPDATE requests SET ", assignments!(), " WHERE id = $1 AND state = 'pending'");
 const DENY: &str = concat!(
@@ -117,8 +119,8 @@ impl RequestStore for Sqlite {
         many(query.fetch_all(self.readers()).await)
     }
 
-    async fn save_denied(&self, request: RequestRecord, audit: AuditEvent) -> Result<()> {
-        self.write(move |tx| deny(tx, request, audit).boxed()).await
+    async fn save_denied(&self, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<()> {
+        self.write(move |tx| deny(tx, request, burn, audit).boxed()).await
     }
 
     async fn hold_request(&self, request: RequestRecord, challenge: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Begun> {
@@ -134,12 +136,16 @@ fn many(found: std::result::Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<R
     found.map_err(engine("list requests"))?.iter().map(rows::request).collect()
 }
 
-async fn deny(tx: &mut Tx, request: RequestRecord, audit: AuditEvent) -> Result<Applied<()>> {
+async fn deny(tx: &mut Tx, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Applied<()>> {
     let action = "save a refused request";
     let saved = bind::request(sqlx::query(DENY), &request)?.execute(&mut tx.connection).await.map_err(engine(action))?;
     if saved.rows_affected() == 0 {
         // Whoever denies must not believe that a request issued meanwhile was denied.
         return Err(StoreError::Engine { action, source: "it was decided meanwhile".into() });
+    }
+    // Whether it was still unused does not matter here: nobody can use it from now on.
+    if let Some(claim) = &burn {
+        challenges::consume(tx, claim).await?;
     }
     tx.audit(&audit).await?;
     Ok(Applied::Kept(()))
@@ -174,6 +180,13 @@ pub(super) async fn insert(tx: &mut Tx, request: &RequestRecord) -> Result<()> {
 pub(super) async fn decide(tx: &mut Tx, request: &RequestRecord) -> Result<bool> {
     let update = bind::request(sqlx::query(DECIDE), request)?;
     let done = update.execute(&mut tx.connection).await.map_err(engine("decide a pending request"))?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Replaces a granted request by a newly granted form; `false` if it is not granted.
+pub(super) async fn take_over(tx: &mut Tx, request: &RequestRecord) -> Result<bool> {
+    let update = bind::request(sqlx::query(TAKE_OVER), request)?;
+    let done = update.execute(&mut tx.connection).await.map_err(engine("take over an abandoned request"))?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -7,7 +7,7 @@ use lanyard_model::{
     request::{RequestRecord, RequestState},
     time::{Span, Timestamp},
 };
-use lanyard_store::ports::{Begun, Intent, Store};
+use lanyard_store::ports::{Begun, Intent, Opening, Store};
 
 use crate::{engine::Engine, sample};
 
@@ -130,7 +130,7 @@ pub async fn from_pending_only_once(engine: &dyn Engine) {
     let approve = |n: u32| Intent {
         certificate: sample::certificate(n, held.id),
         request: Some(granted.clone()),
-        from_pending: true,
+        opening: Opening::Pending,
         ..sample::intent(n)
     };
     let (a, b) = tokio::join!(store.begin_issuance(approve(1)), store.begin_issuance(approve(2)));
@@ -189,4 +189,25 @@ pub async fn own_certificates_need_no_request(engine: &dyn Engine) {
     let intent = sample::issue_as(&*store, intent).await;
     assert!(load(&*store, 1).await.unwrap().der.is_some());
     assert_eq!(store.load_request(intent.certificate.request).await.unwrap(), None);
+}
+
+pub async fn abandoned_intent_is_taken_over_once(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let first = sample::intent(1);
+    assert_eq!(begin(&*store, &first).await, Begun::Done);
+    let request = first.request.clone().unwrap();
+    let again = |n: u32| Intent {
+        certificate: sample::certificate(n, request.id),
+        request: Some(request.clone()),
+        opening: Opening::Abandoned { issuer: first.certificate.issuer.clone(), serial: first.certificate.serial.clone() },
+        challenge: None,
+        ..sample::intent(n)
+    };
+    let (a, b) = tokio::join!(store.begin_issuance(again(2)), store.begin_issuance(again(3)));
+    let mut outcomes = [a.unwrap(), b.unwrap()];
+    outcomes.sort_by_key(|begun| *begun != Begun::Done);
+    assert_eq!(outcomes, [Begun::Done, Begun::NotPending]);
+    let abandoned = store.load_certificate(&first.certificate.issuer, &first.certificate.serial).await.unwrap().unwrap();
+    assert!(abandoned.revocation.is_some() && abandoned.der.is_none());
+    assert!(store.finish_issuance(sample::signed(&first)).await.is_err(), "the abandoned intent can never be finished");
 }

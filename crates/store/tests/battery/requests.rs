@@ -18,7 +18,7 @@ fn later(key: u32, state: RequestState, ms: i64) -> RequestRecord {
 }
 
 async fn deny(store: &dyn Store, request: &RequestRecord) {
-    store.save_denied(request.clone(), sample::event(AuditKind::RequestDenied, Some(request.id))).await.unwrap();
+    store.save_denied(request.clone(), None, sample::event(AuditKind::RequestDenied, Some(request.id))).await.unwrap();
 }
 
 async fn hold(store: &dyn Store, request: &RequestRecord) -> Begun {
@@ -35,7 +35,7 @@ pub async fn round_trip(engine: &dyn Engine) {
         renewal: false,
         signer_key_digest: None,
         key_digest: None,
-        csr: None,
+        claims: None,
         subject: None,
         san: Vec::new(),
         key: None,
@@ -124,7 +124,7 @@ pub async fn denied_replaces_pending_only(engine: &dyn Engine) {
     assert_eq!(store.load_request(held.id).await.unwrap(), Some(denied.clone()));
     let events = store.audit_tip().await.unwrap().0;
     let again = RequestRecord { reason: None, ..denied.clone() };
-    let refused = store.save_denied(again, sample::event(AuditKind::RequestDenied, None)).await;
+    let refused = store.save_denied(again, None, sample::event(AuditKind::RequestDenied, None)).await;
     assert!(refused.is_err(), "a decision is not taken back");
     assert_eq!(store.load_request(held.id).await.unwrap(), Some(denied));
     assert_eq!(store.audit_tip().await.unwrap().0, events);
@@ -153,4 +153,15 @@ pub async fn hold_refuses_another_key(engine: &dyn Engine) {
     let other = RequestRecord { transaction: first.transaction.clone(), ..sample::request(2, RequestState::Pending) };
     assert_eq!(hold(&*store, &other).await, Begun::OtherKey(first.id));
     assert_eq!(store.load_request(other.id).await.unwrap(), None);
+}
+
+pub async fn a_refusal_burns_its_challenge(engine: &dyn Engine) {
+    let store = engine.open().await;
+    sample::save_challenge(&*store, 1).await;
+    let denied = sample::request(1, RequestState::Denied);
+    let claim = sample::claim(1, denied.id, 1);
+    let event = sample::event(AuditKind::RequestDenied, Some(denied.id));
+    store.save_denied(denied, Some(claim.clone()), event).await.unwrap();
+    let challenge = store.load_challenge(sample::challenge_id(1)).await.unwrap().unwrap();
+    assert_eq!(challenge.used, Some(claim.claim));
 }

@@ -12,7 +12,7 @@ use lanyard_model::{
     serial::SerialNumber,
     time::{Span, Timestamp},
 };
-use lanyard_store::ports::{ChallengeClaim, Intent, Signed, Store};
+use lanyard_store::ports::{ChallengeClaim, Intent, Opening, Signed, Store};
 
 /// The present of most tests.
 pub const NOW: Timestamp = Timestamp(1_795_000_000_123);
@@ -101,7 +101,7 @@ pub fn request(key: u32, state: RequestState) -> RequestRecord {
         renewal: true,
         signer_key_digest: Some(digest(key)),
         key_digest: Some(digest(key)),
-        csr: Some(vec![0x30, 0]),
+        claims: Some(vec![0x7b, 0x7d]),
         subject: Some(name("laptop")),
         san: vec![
             SubjectAltName::Dns("laptop.example".to_owned()),
@@ -163,7 +163,7 @@ pub fn intent(n: u32) -> Intent {
         request: Some(request),
         challenge: None,
         renews: None,
-        from_pending: false,
+        opening: Opening::New,
         now: NOW,
     }
 }
