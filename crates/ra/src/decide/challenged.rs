@@ -1,0 +1,114 @@
+//! Requests with a challenge: first enrolments, and whatever else stands or falls by one.
+
+use lanyard_model::{
+    challenge::{Binding, ChallengeRecord, ChallengeUse},
+    enroll::{EnrollRequest, RequestSigner},
+    secret::SecretText,
+    template::Approval,
+    time::Timestamp,
+};
+
+use super::{
+    compare,
+    decision::{Approved, Decision, Held, Known},
+    entitled,
+    entry::Case,
+    issue,
+};
+use crate::{
+    challenge::verify,
+    order,
+    pattern::Records,
+    reason::{Reason, Refusal},
+};
+
+/// What the record says about earlier use of the challenge.
+enum Use {
+    /// None.
+    Fresh,
+    /// This very request consumed it when it was held, and was approved since.
+    Held(Timestamp),
+    /// The same CSR and key in an earlier request.
+    Repeated(lanyard_model::id::RequestId),
+}
+
+/// Decides by the challenge. The order of checks is: genuine, addressed to us, unused, in time; then the rules as they are now;
+/// then who it is for; and only then the claims, so that a refusal names the first cause.
+pub(super) fn decide(case: &Case<'_>, text: &SecretText, known: &mut Known) -> Result<Decision, Refusal> {
+    let Case { request, facts, policy, now, .. } = *case;
+    if request.signer == RequestSigner::SelfSigned && request.signer_key_digest != request.content.key.digest {
+        return Err(Refusal::plain(Reason::SignerKeyMismatch));
+    }
+    let binding = verify::authenticate(text, facts.challenge.as_ref(), case.keys)?;
+    let Some(record) = facts.challenge.as_ref() else { return Err(Refusal::plain(Reason::ChallengeUnknown)) };
+    known.challenge = Some(record.id);
+    known.template = Some(binding.template.clone());
+    known.user.clone_from(&binding.user);
+    known.device.clone_from(&binding.device);
+    verify::audience(&binding, &policy.instance, &request.profile)?;
+
+    let approval = facts.approval.as_ref();
+    let used_at = match earlier_use(request, record, approval)? {
+        Use::Repeated(earlier) => return Ok(Decision::Repeat(earlier)),
+        Use::Held(at) => at,
+        Use::Fresh => now,
+    };
+    verify::times(record, used_at)?;
+
+    let compiled = order::usable(policy, &binding.profile, &binding.template, request.protocol)?;
+    let Some(profile) = policy.profiles.find(&binding.profile) else { return Err(Refusal::plain(Reason::ProfileUnknown)) };
+    known.burn_on_mismatch = record.used.is_none() && profile.burn_on_mismatch;
+    if !request.strong_signature && !profile.legacy_algorithms {
+        return Err(Refusal::plain(Reason::WeakSignature));
+    }
+    if let Some(approved) = approval {
+        approved_in_time(approved, &binding, used_at + profile.pending_lifetime, now)?;
+    }
+    let (user, device) = entitled::check(binding.user.as_ref(), binding.device.as_ref(), facts)?;
+    let records = Records { organization: &policy.organization, user, device };
+    issue::binding_still_fits(compiled, &records, &binding)?;
+    compare::claims(&request.content, &binding.subject, &binding.san, &binding.usages)?;
+    compare::key(request.content.key.kind, binding.key)?;
+
+    let template = &compiled.template;
+    if template.approval == Approval::Person && approval.is_none() {
+        return Ok(Decision::Pending(Box::new(Held { binding, challenge: record.id })));
+    }
+    let grant = issue::from_binding(template, binding, request, now).by_challenge(record.id, approval.is_some());
+    Ok(Decision::Grant(Box::new(grant)))
+}
+
+/// Judges an earlier use. Only the request that was held with the challenge may come again with it, and only once approved.
+fn earlier_use(request: &EnrollRequest, record: &ChallengeRecord, approval: Option<&Approved>) -> Result<Use, Refusal> {
+    let Some(used) = &record.used else {
+        return match approval {
+            None => Ok(Use::Fresh),
+            Some(_) => Err(Refusal::plain(Reason::ApprovalUnfounded)),
+        };
+    };
+    let ChallengeUse { at, request: by, csr_digest, key_digest } = used;
+    if *key_digest != request.content.key.digest {
+        let detail = format!("request {by} used the challenge at {at} with another key");
+        return Err(Refusal::new(Reason::ChallengeOtherKey, detail));
+    }
+    if *csr_digest != request.content.csr_digest {
+        let detail = format!("request {by} used the challenge at {at}");
+        return Err(Refusal::new(Reason::ChallengeUsed, detail));
+    }
+    match approval {
+        None => Ok(Use::Repeated(*by)),
+        Some(_) if *by == request.id => Ok(Use::Held(*at)),
+        Some(_) => Err(Refusal::plain(Reason::ApprovalUnfounded)),
+    }
+}
+
+/// Checks an approval: by somebody else than the user, and not too late.
+fn approved_in_time(approved: &Approved, binding: &Binding, until: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+    if binding.user.as_ref().is_some_and(|user| user.as_str() == approved.by) {
+        return Err(Refusal::plain(Reason::ApprovalOwn));
+    }
+    if now > until {
+        return Err(Refusal::new(Reason::ApprovalExpired, format!("the request could wait until {until}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! The decision about a request: granted, held for a person, a repetition, or refused.
+//!
+//! Start reading at [`decide`]. Whatever is not expressly allowed is refused (ndes-policy T3, T4); an error on the way to a
+//! decision is a refusal. The certificate is made from the binding or the record, never from the request (ndes-policy T1, T10).
+//!
+//! Must never enter: storage, keys, protocols.
+
+mod administrator;
+mod challenged;
+mod compare;
+mod decision;
+mod entitled;
+mod entry;
+mod issue;
+mod renewal;
+
+pub use administrator::decide_administrator;
+pub use decision::{Approved, Decision, Denied, Facts, Held};
+pub use entitled::{Subjects, subjects_of};
+pub use entry::decide;
