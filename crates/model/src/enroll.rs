@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{ProfileName, RequestId},
+    id::{AuthorityName, ProfileName, RequestId},
     key::PublicKey,
     name::DistinguishedName,
     oid::Oid,
@@ -48,11 +48,15 @@ impl fmt::Display for Protocol {
 }
 
 /// The claims of a CSR, decoded. Claims are compared with the record, never copied from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// STORED: as JSON in the record of a request that is not issued yet; new fields must have defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedContent {
-    /// The CSR as received.
+    /// The CSR as received. Never stored: it may hold a challenge.
+    #[serde(skip)]
     pub csr: Vec<u8>,
     /// SHA-256 of `csr`.
+    #[serde(with = "crate::text::hex_digest")]
     pub csr_digest: [u8; 32],
     /// Subject.
     pub subject: DistinguishedName,
@@ -77,6 +81,8 @@ pub enum RequestSigner {
     SelfSigned,
     /// A certificate of one of our authorities; its signature by that authority has been verified, its status has not.
     Ours {
+        /// The authority.
+        issuer: AuthorityName,
         /// Serial number.
         serial: SerialNumber,
         /// SHA-256 of the certificate (DER).

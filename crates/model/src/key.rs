@@ -91,12 +91,16 @@ impl FromStr for KeyKind {
 crate::serde_as_text!(KeyKind);
 
 /// A public key as it stands in a CSR or certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// STORED: as part of `RequestedContent`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PublicKey {
     /// SubjectPublicKeyInfo, DER.
+    #[serde(with = "crate::text::hex_octets")]
     pub spki: Vec<u8>,
     /// Kind and size.
     pub kind: KeyKind,
+    #[serde(with = "crate::text::hex_digest")]
     /// SHA-256 of `spki`: names the key in records and comparisons.
     pub digest: [u8; 32],
 }

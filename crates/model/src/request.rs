@@ -94,8 +94,9 @@ pub struct RequestRecord {
     pub signer_key_digest: Option<[u8; 32]>,
     /// SHA-256 of the CSR's SubjectPublicKeyInfo; `None` when there is no readable CSR.
     pub key_digest: Option<[u8; 32]>,
-    /// The CSR without its challenge; kept while the request is pending, and the claims after it.
-    pub csr: Option<Vec<u8>>,
+    /// The claims of the CSR (`RequestedContent` as JSON, without the CSR itself, which may hold a challenge); kept until the
+    /// certificate is issued, so that a held or interrupted request can be decided again.
+    pub claims: Option<Vec<u8>>,
     /// Subject asked for.
     pub subject: Option<DistinguishedName>,
     /// Subject alternative names asked for.

@@ -34,3 +34,63 @@ pub fn printable(text: &str) -> String {
     }
     out
 }
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Reads hexadecimal of either case; colons between octets are skipped.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.chars().filter(|c| *c != ':').map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()));
+    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |acc, d| acc << 4 | d)).collect())
+}
+
+/// Octets as hexadecimal text in stored forms.
+pub mod hex_octets {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes hexadecimal.
+    ///
+    /// # Errors
+    /// What the serializer answers.
+    pub fn serialize<S: Serializer>(octets: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::hex(octets))
+    }
+
+    /// Reads hexadecimal.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::unhex(&text).ok_or_else(|| D::Error::custom("not hexadecimal"))
+    }
+}
+
+/// 32 octets as hexadecimal text in stored forms.
+pub mod hex_digest {
+    use serde::{Deserializer, Serializer, de::Error};
+
+    /// Writes hexadecimal.
+    ///
+    /// # Errors
+    /// What the serializer answers.
+    pub fn serialize<S: Serializer>(octets: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+        super::hex_octets::serialize(octets, serializer)
+    }
+
+    /// Reads 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+        super::hex_octets::deserialize(deserializer)?.try_into().map_err(|_| D::Error::custom("not 32 octets"))
+    }
+}

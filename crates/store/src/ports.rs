@@ -47,8 +47,9 @@ pub trait RequestStore: Send + Sync {
     async fn find_requests_by_text(&self, transaction: &str) -> Result<Vec<RequestRecord>>;
     /// Lists requests, newest first.
     async fn list_requests(&self, filter: RequestFilter) -> Result<Vec<RequestRecord>>;
-    /// Saves a refusal (state `Denied`). For an existing pending request it changes the state.
-    async fn save_denied(&self, request: RequestRecord, audit: AuditEvent) -> Result<()>;
+    /// Saves a refusal (state `Denied`). For an existing pending request it changes the state. A challenge to burn is consumed in the
+    /// same transaction if it is still unused.
+    async fn save_denied(&self, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<()>;
     /// Saves a held request (state `Pending`), consuming its challenge in the same transaction.
     async fn hold_request(&self, request: RequestRecord, challenge: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Begun>;
 }
@@ -98,12 +99,29 @@ pub struct Intent {
     pub challenge: Option<ChallengeClaim>,
     /// For renewals: the certificate renewed and the successor it was seen to have; both are checked again.
     pub renews: Option<RenewalClaim>,
-    /// For approved requests: the request must still be `Pending`.
-    pub from_pending: bool,
+    /// What the request was before.
+    pub opening: Opening,
     /// The event.
     pub audit: AuditEvent,
     /// The present, which may not lie more than five minutes behind the highest time signed.
     pub now: Timestamp,
+}
+
+/// What stood in the record of a request before it was granted; checked again in the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// Nothing.
+    New,
+    /// It was held: it must still be `Pending`.
+    Pending,
+    /// It was granted, but the process ended before the signature: it must still be `Granted` and this intent unsigned. The intent is
+    /// revoked, because its signature may exist somewhere; it can never be finished.
+    Abandoned {
+        /// Issuer of the intent.
+        issuer: AuthorityName,
+        /// Serial number of the intent.
+        serial: SerialNumber,
+    },
 }
 
 /// What a renewal relies on: that the predecessor is not revoked and that nobody renewed it meanwhile.
@@ -130,7 +148,7 @@ pub enum Begun {
     OtherKey(RequestId),
     /// The predecessor was revoked or renewed meanwhile, or is unknown.
     PredecessorChanged,
-    /// The pending request was decided meanwhile.
+    /// The pending (or abandoned) request was decided meanwhile.
     NotPending,
     /// The serial number exists.
     SerialTaken,

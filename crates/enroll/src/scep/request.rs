@@ -1,0 +1,238 @@
+//! A pkiMessage on the server's side: decoded, verified, then decrypted (the pipeline of RFC 8894, section 3.2).
+
+use lanyard_model::{key::PublicKey, secret::SecretBytes, time::Timestamp};
+use lanyard_pki::{
+    certificate::Certificate,
+    cms::{
+        enveloped::{EnvelopedData, KeyTransport, Recipient},
+        signed::{SignedData, SignerInfo},
+    },
+    crypto::cipher::ContentCipher,
+    csr::decode::{CertificationRequest, decode as decode_csr},
+    error::PkiError,
+    key::Decrypter,
+    oids,
+    signature::Digest,
+    tlv::{Reader, tag},
+};
+
+use super::{
+    attributes::{MAX_TRANSACTION_ID, MESSAGE_TYPE, MessageType, SENDER_NONCE, TRANSACTION_ID, nonce, printable, signing_time},
+    error::ScepError,
+    query::MAX_MESSAGE,
+};
+
+/// What a reply needs to know of the message it answers. Read before anything is verified, so that a refusal can be addressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// transactionID as sent.
+    pub transaction: String,
+    /// senderNonce as sent.
+    pub nonce: Vec<u8>,
+    /// messageType as sent, whatever it is.
+    pub message_type: String,
+    /// Digest of the message's signature, mirrored in the reply.
+    pub digest: Digest,
+}
+
+/// A pkiMessage whose signature by its signer certificate holds. The certificate authenticates nothing yet.
+#[derive(Debug, Clone)]
+pub struct PkiMessage {
+    /// messageType.
+    pub message_type: MessageType,
+    /// Addressing of the reply.
+    pub reply_to: ReplyTo,
+    /// Signer certificate.
+    pub signer: Certificate,
+    /// Key of the signer certificate.
+    pub signer_key: PublicKey,
+    /// signingTime, if it was sent.
+    pub signing_time: Option<Timestamp>,
+    envelope: Vec<u8>,
+}
+
+/// A message that was taken apart: where a reply would go, and whether the message holds.
+#[derive(Debug)]
+pub struct Received {
+    /// `None` when not even a refusal can be addressed.
+    pub reply_to: Option<ReplyTo>,
+    /// The signer certificate, if it could be found; not authenticated.
+    pub signer: Option<Certificate>,
+    /// The verified message, or why it is refused.
+    pub message: Result<PkiMessage, ScepError>,
+}
+
+/// Takes a message apart and verifies its signature. `legacy` accepts SHA-1.
+#[must_use]
+pub fn decode(bytes: &[u8], legacy: bool) -> Received {
+    let refused = |error| Received { reply_to: None, signer: None, message: Err(error) };
+    if bytes.len() > MAX_MESSAGE {
+        return refused(ScepError::TooLarge { limit: MAX_MESSAGE });
+    }
+    let signed = match SignedData::decode(bytes) {
+        Ok(signed) => signed,
+        Err(error @ PkiError::Unsupported { what: "digest" | "signature algorithm", .. }) => {
+            return refused(ScepError::Algorithm(error));
+        }
+        Err(error) => return refused(ScepError::Structure(error)),
+    };
+    let Some(signer_info) = signed.signers.first() else {
+        return refused(ScepError::Structure(PkiError::Malformed { what: "SignedData without a signer", at: 0 }));
+    };
+    let reply_to = reply_to(signer_info);
+    let signer = signed.certificates.iter().find(|c| signer_info.identifier.names(c)).cloned();
+    let message = match &reply_to {
+        Ok(reply_to) => verify(&signed, signer_info, signer.as_ref(), reply_to, legacy),
+        Err(error) => Err(error.clone()),
+    };
+    Received { reply_to: reply_to.ok(), signer, message }
+}
+
+fn reply_to(signer: &SignerInfo) -> Result<ReplyTo, ScepError> {
+    let missing = |name| ScepError::Attribute { name, problem: "is missing" };
+    let transaction = printable(signer, TRANSACTION_ID, "transactionID")?.ok_or(missing("transactionID"))?;
+    if transaction.is_empty() || transaction.len() > MAX_TRANSACTION_ID {
+        return Err(ScepError::Attribute { name: "transactionID", problem: "has not 1 to 255 characters" });
+    }
+    let message_type = printable(signer, MESSAGE_TYPE, "messageType")?.ok_or(missing("messageType"))?;
+    let nonce = nonce(signer, SENDER_NONCE, "senderNonce")?.ok_or(missing("senderNonce"))?;
+    Ok(ReplyTo { transaction, nonce, message_type, digest: signer.digest })
+}
+
+fn verify(
+    signed: &SignedData,
+    signer_info: &SignerInfo,
+    signer: Option<&Certificate>,
+    reply_to: &ReplyTo,
+    legacy: bool,
+) -> Result<PkiMessage, ScepError> {
+    // Message types are an allow-list, looked at before any other branch.
+    let message_type = MessageType::from_text(&reply_to.message_type)?;
+    let bad = ScepError::Signature(PkiError::BadSignature { what: "message" });
+    let signer = signer.ok_or(bad.clone())?;
+    if signer_info.digest == Digest::Sha1 && !legacy {
+        return Err(ScepError::Legacy("SHA-1"));
+    }
+    let signer_key = signer.public_key().map_err(key_fault)?;
+    let envelope = signed.content.clone().ok_or(bad.clone())?;
+    if signed.content_type != oids::DATA {
+        return Err(bad);
+    }
+    signer_info.verify(&signer_key, oids::DATA, &envelope).map_err(ScepError::Signature)?;
+    Ok(PkiMessage {
+        message_type,
+        reply_to: reply_to.clone(),
+        signer: signer.clone(),
+        signer_key,
+        signing_time: signing_time(signer_info)?,
+        envelope,
+    })
+}
+
+fn key_fault(error: PkiError) -> ScepError {
+    match &error {
+        PkiError::Unsupported { value, .. } if value.starts_with("rsa:") => ScepError::Key(error),
+        PkiError::Unsupported { .. } => ScepError::Algorithm(error),
+        _ => ScepError::Signature(error),
+    }
+}
+
+/// A registration certificate with its decryption key.
+#[derive(Clone, Copy)]
+pub struct RegistrationKey<'a> {
+    /// The certificate that clients encrypt to.
+    pub certificate: &'a Certificate,
+    /// Its key.
+    pub decrypter: &'a dyn Decrypter,
+}
+
+/// An envelope whose algorithms are accepted; still closed.
+#[derive(Debug, Clone)]
+pub struct Envelope(EnvelopedData);
+
+/// How the request was encrypted; the reply does the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mirror {
+    /// Content encryption.
+    pub cipher: ContentCipher,
+    /// Key transport.
+    pub transport: KeyTransport,
+}
+
+impl PkiMessage {
+    /// Reads the envelope and checks its algorithms, before any key is touched.
+    ///
+    /// # Errors
+    /// [`ScepError::Algorithm`], [`ScepError::Legacy`], [`ScepError::Envelope`].
+    pub fn envelope(&self, legacy: bool) -> Result<Envelope, ScepError> {
+        let envelope = EnvelopedData::decode(&self.envelope).map_err(|error| match error {
+            PkiError::Unsupported { what: "content encryption" | "digest", .. } => ScepError::Algorithm(error),
+            other => ScepError::Envelope(other),
+        })?;
+        if envelope.cipher.is_legacy() && !legacy {
+            return Err(ScepError::Legacy(envelope.cipher.name()));
+        }
+        Ok(Envelope(envelope))
+    }
+
+    /// Decrypts the envelope with the one of our keys that it names.
+    ///
+    /// # Errors
+    /// [`ScepError::Envelope`].
+    pub fn open(
+        &self,
+        envelope: &Envelope,
+        keys: &[RegistrationKey<'_>],
+        rejection_secret: &SecretBytes,
+    ) -> Result<(SecretBytes, Mirror), ScepError> {
+        let named = keys.iter().find_map(|key| envelope.0.recipient(key.certificate).map(|recipient| (key, recipient)));
+        let (key, recipient): (&RegistrationKey<'_>, &Recipient) = named.ok_or(ScepError::Envelope(PkiError::Decrypt))?;
+        let plain = envelope.0.open(recipient, key.decrypter, rejection_secret).map_err(ScepError::Envelope)?;
+        let transport = recipient.transport.unwrap_or(KeyTransport::Pkcs1);
+        Ok((plain, Mirror { cipher: envelope.0.cipher, transport }))
+    }
+
+    /// Reads the decrypted request of a PKCSReq or RenewalReq and verifies its own signature. For a self-signed signer the keys must be
+    /// the same.
+    ///
+    /// # Errors
+    /// [`ScepError::Envelope`], [`ScepError::SignerKey`], [`ScepError::Key`].
+    pub fn certification_request(
+        &self,
+        plain: &SecretBytes,
+        signer_is_ours: bool,
+        legacy: bool,
+    ) -> Result<CertificationRequest, ScepError> {
+        let csr = decode_csr(plain.expose(), legacy).map_err(|error| match error {
+            PkiError::Unsupported { what: "public key", .. } => ScepError::Key(error),
+            other => ScepError::Envelope(other),
+        })?;
+        if !signer_is_ours && csr.content.key.spki != self.signer_key.spki {
+            return Err(ScepError::SignerKey);
+        }
+        Ok(csr)
+    }
+
+    /// Checks the form of a decrypted CertPoll (IssuerAndSubject). Its names are not used: some clients name the registration
+    /// certificate as issuer.
+    ///
+    /// # Errors
+    /// [`ScepError::Envelope`].
+    pub fn issuer_and_subject(&self, plain: &SecretBytes) -> Result<(), ScepError> {
+        let read = || {
+            let mut reader = Reader::sequence_of(plain.expose(), "IssuerAndSubject")?;
+            reader.expect(tag::SEQUENCE)?;
+            reader.expect(tag::SEQUENCE)?;
+            reader.finish()
+        };
+        read().map_err(ScepError::Envelope)
+    }
+}
+
+impl Envelope {
+    /// Content encryption.
+    #[must_use]
+    pub const fn cipher(&self) -> ContentCipher {
+        self.0.cipher
+    }
+}

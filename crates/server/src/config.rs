@@ -1,0 +1,227 @@
+//! The configuration file `DIR/lanyard.toml`.
+
+use std::{net::SocketAddr, path::Path};
+
+use lanyard_model::{id::ProfileName, time::Span};
+use serde::{Deserialize, Serialize};
+
+use crate::error::ServerError;
+
+/// The configuration as read. Unknown keys refuse to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Name of the organisation; stands in the names of the authorities and fills `{organization}` in templates.
+    pub organization: String,
+    /// Base address that certificates name for CRL and issuer, without a slash at the end. Plain HTTP: clients that check a CRL must not
+    /// need a CRL to reach it.
+    pub url: String,
+    /// Listeners.
+    pub listen: Listen,
+    /// Names and addresses in the HTTPS server certificate.
+    #[serde(default)]
+    pub tls_names: Vec<String>,
+    /// CRLs.
+    #[serde(default)]
+    pub crl: Crl,
+    /// Limits.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Profile behind the NDES addresses `/certsrv/mscep/mscep.dll`.
+    #[serde(default = "default_profile")]
+    pub ndes_profile: ProfileName,
+}
+
+/// Listeners.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Listen {
+    /// Plain HTTP: SCEP, CA certificates, CRLs, health.
+    pub http: SocketAddr,
+    /// HTTPS: the same.
+    pub https: SocketAddr,
+}
+
+/// CRLs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Crl {
+    /// From thisUpdate to nextUpdate.
+    pub lifetime: Span,
+    /// How often a new one is signed without a revocation.
+    pub refresh: Span,
+    /// Life of the root's CRL.
+    pub root_lifetime: Span,
+    /// How long a revoked certificate stays listed after its end.
+    pub keep_expired: Span,
+}
+
+impl Default for Crl {
+    fn default() -> Self {
+        Self {
+            lifetime: Span::from_days(7),
+            refresh: Span::from_days(1),
+            root_lifetime: Span::from_days(180),
+            keep_expired: Span::from_days(7),
+        }
+    }
+}
+
+/// Limits that keep one client from harming the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Limits {
+    /// Connections at a time; further ones wait in the system's queue.
+    pub connections: usize,
+    /// Time for the head of an HTTP request to arrive.
+    pub head_timeout: Span,
+    /// Time for a TLS handshake.
+    pub handshake_timeout: Span,
+    /// Time within which a body must bring `body_rate` octets a second, again and again.
+    pub body_window: Span,
+    /// Octets a second that a body must bring.
+    pub body_rate: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            head_timeout: Span::from_secs(10),
+            handshake_timeout: Span::from_secs(10),
+            body_window: Span::from_secs(30),
+            body_rate: 1000,
+        }
+    }
+}
+
+fn default_profile() -> ProfileName {
+    // "default" fits the alphabet of names; the parse cannot fail.
+    #[allow(clippy::expect_used)]
+    "default".parse().expect("a valid profile name")
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// [`ServerError::Config`] naming the key.
+    pub fn from_text(text: &str, path: &Path) -> Result<Self, ServerError> {
+        let fault = |problem: String| ServerError::Config { path: path.to_owned(), problem };
+        let config: Self = toml::from_str(text).map_err(|e| fault(e.to_string()))?;
+        if !config.url.starts_with("http://") || config.url.ends_with('/') || !config.url.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(fault(format!("url = \"{}\" must begin with http:// and not end in a slash", config.url)));
+        }
+        if config.crl.refresh.secs() < 60 || config.crl.refresh >= config.crl.lifetime {
+            return Err(fault("crl.refresh must be at least 1m and shorter than crl.lifetime".into()));
+        }
+        let sound = config.limits.connections > 0 && config.limits.head_timeout.secs() > 0 && config.limits.body_window.secs() > 0;
+        if !sound || config.limits.handshake_timeout.secs() == 0 {
+            return Err(fault("limits must be greater than zero".into()));
+        }
+        Ok(config)
+    }
+
+    /// The file that `init` writes: every key with its meaning.
+    #[must_use]
+    pub fn to_commented_text(&self) -> String {
+        let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let names: Vec<String> = self.tls_names.iter().map(|n| quote(n)).collect();
+        format!(
+            r#"# Configuration of this Lanyard installation. Unknown keys refuse to start; spans are written 90s, 15m, 1h, 7d.
+
+# Name of the organisation; fills {{organization}} in certificate templates.
+organization = {organization}
+
+# Base address that certificates name for CRLs and issuer certificates. Plain HTTP, and it must not change while certificates live.
+url = {url}
+
+# Names and addresses in the HTTPS server certificate.
+tls-names = [{names}]
+
+# Profile behind the NDES addresses /certsrv/mscep/mscep.dll.
+ndes-profile = "{ndes}"
+
+[listen]
+# SCEP, CA certificates, CRLs, health and metrics.
+http = "{http}"
+# The same over TLS.
+https = "{https}"
+
+[crl]
+# From thisUpdate to nextUpdate.
+lifetime = "{lifetime}"
+# How often a new CRL is signed without a revocation; a revocation signs one at once.
+refresh = "{refresh}"
+# Life of the root's CRL.
+root-lifetime = "{root_lifetime}"
+# How long a revoked certificate stays listed after its end.
+keep-expired = "{keep}"
+
+[limits]
+# Connections at a time; further ones wait.
+connections = {connections}
+# Time for the head of an HTTP request.
+head-timeout = "{head}"
+# Time for a TLS handshake.
+handshake-timeout = "{handshake}"
+# A body must bring body-rate octets a second, averaged over body-window.
+body-window = "{window}"
+body-rate = {rate}
+"#,
+            organization = quote(&self.organization),
+            url = quote(&self.url),
+            names = names.join(", "),
+            ndes = self.ndes_profile,
+            http = self.listen.http,
+            https = self.listen.https,
+            lifetime = self.crl.lifetime,
+            refresh = self.crl.refresh,
+            root_lifetime = self.crl.root_lifetime,
+            keep = self.crl.keep_expired,
+            connections = self.limits.connections,
+            head = self.limits.head_timeout,
+            handshake = self.limits.handshake_timeout,
+            window = self.limits.body_window,
+            rate = self.limits.body_rate,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Config {
+        Config {
+            organization: "Exämple \"Org\"".into(),
+            url: "http://pki.example.org".into(),
+            listen: Listen { http: "127.0.0.1:8080".parse().unwrap(), https: "127.0.0.1:8443".parse().unwrap() },
+            tls_names: vec!["dns:localhost".into(), "ip:127.0.0.1".into()],
+            crl: Crl::default(),
+            limits: Limits::default(),
+            ndes_profile: default_profile(),
+        }
+    }
+
+    #[test]
+    fn the_written_file_reads_back_and_names_every_key() {
+        let text = sample().to_commented_text();
+        assert_eq!(Config::from_text(&text, Path::new("lanyard.toml")).unwrap(), sample());
+        let value = toml::Value::try_from(sample()).unwrap();
+        for (key, inner) in value.as_table().unwrap() {
+            assert!(text.contains(key.as_str()), "{key}");
+            for key in inner.as_table().into_iter().flatten().map(|(k, _)| k) {
+                assert!(text.contains(&format!("\n{key} = ")), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_keys_and_impossible_values_are_refused() {
+        let text = sample().to_commented_text();
+        for (from, to) in [("[crl]", "[crl]\nlifetimes = \"1d\""), ("http://pki", "https://pki"), ("refresh = \"1d\"", "refresh = \"9d\"")] {
+            assert!(Config::from_text(&text.replace(from, to), Path::new("lanyard.toml")).is_err(), "{to}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Accepting connections: so many at a time, heads and handshakes within their time, and an orderly end.
+
+use std::{convert::Infallible, fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::{config::Limits, state::Server};
+
+/// Most octets of a request's head: a GET with a message of 64 kB, percent-encoded, and its fields.
+const MAX_HEAD: usize = 128 * 1024;
+/// Most fields of a request's head.
+const MAX_FIELDS: usize = 100;
+/// Most octets of the fields of a head, without the request line.
+const MAX_FIELD_OCTETS: usize = 32 * 1024;
+/// How long open requests may take to finish once the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peer {
+    /// A network address.
+    Network(SocketAddr),
+    /// A local user at the administrator's socket, by numeric id.
+    Local(u32),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(address) => address.fmt(f),
+            Self::Local(uid) => write!(f, "uid {uid}"),
+        }
+    }
+}
+
+/// Serves plain HTTP, or HTTPS when there is an acceptor, until told to stop.
+pub async fn serve_tcp(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Acceptor>,
+    server: Arc<Server>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(server.config.limits.connections));
+    let graceful = GracefulShutdown::new();
+    let name = if tls.is_some() { "https" } else { "http" };
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            _ = stop.changed() => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => break,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        server.telemetry.count("lanyard_http_connections_total", &[("listener", name.to_owned())]);
+        let _ = stream.set_nodelay(true);
+        let (router, limits) = (router.clone(), server.config.limits.clone());
+        let (tls, watcher, server) = (tls.clone(), graceful.watcher(), Arc::clone(&server));
+        tokio::spawn(async move {
+            let _place = place;
+            let peer = Peer::Network(address);
+            match tls {
+                None => connection(stream, router, peer, &limits, |c| watcher.watch(c)).await,
+                Some(acceptor) => match timeout(seconds(&limits.handshake_timeout), acceptor().accept(stream)).await {
+                    Ok(Ok(stream)) => connection(stream, router, peer, &limits, |c| watcher.watch(c)).await,
+                    Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                    Err(_) => server.telemetry.count("lanyard_http_refused_total", &[("cause", "slow-handshake".into())]),
+                },
+            }
+        });
+    }
+    drop(listener);
+    let _ = timeout(GRACE, graceful.shutdown()).await;
+}
+
+/// Makes an acceptor with the newest server certificate.
+pub type Acceptor = Arc<dyn Fn() -> TlsAcceptor + Send + Sync>;
+
+/// Serves the administrator's socket until told to stop.
+pub async fn serve_unix(listener: UnixListener, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) {
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => break,
+        };
+        let (stream, _) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        // Without a known user there is nobody to audit: such a connection is dropped.
+        let Ok(uid) = stream.peer_cred().map(|c| c.uid()) else { continue };
+        let (router, limits, watcher) = (router.clone(), limits.clone(), graceful.watcher());
+        tokio::spawn(async move { connection(stream, router, Peer::Local(uid), &limits, |c| watcher.watch(c)).await });
+    }
+    let _ = timeout(GRACE, graceful.shutdown()).await;
+}
+
+/// Out of file descriptors is the usual cause: trying again at once would only burn time.
+async fn pause_after(error: &io::Error) {
+    tracing::warn!(%error, "a connection cannot be accepted");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+fn seconds(span: &lanyard_model::time::Span) -> Duration {
+    Duration::from_secs(u64::try_from(span.secs()).unwrap_or(10))
+}
+
+type Connection<S> = http1::Connection<TokioIo<S>, Handler>;
+type Handler = hyper::service::HttpService;
+
+async fn connection<S, F>(stream: S, router: Router, peer: Peer, limits: &Limits, watch: impl FnOnce(Connection<S>) -> F)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Result<(), hyper::Error>>,
+{
+}

@@ -1,0 +1,14 @@
+//! HTTP: one file per protocol, each turning bytes into calls of a flow and outcomes into that protocol's answers.
+//!
+//! Start reading at [`router`]; [`listen`] accepts connections and cuts off the slow ones.
+//!
+//! Must never enter: decisions.
+
+pub mod admin_socket;
+pub mod body;
+pub mod health;
+pub mod listen;
+pub mod pki;
+pub mod router;
+pub mod scep;
+pub mod tls;

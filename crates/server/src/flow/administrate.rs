@@ -1,0 +1,58 @@
+//! Certificates that an administrator orders directly with a CSR.
+
+use lanyard_model::{
+    enroll::{EnrollRequest, Protocol, RequestSigner},
+    id::{DeviceId, RequestId, UserName},
+    request::RequestContext,
+};
+use lanyard_pki::{crypto::digest::sha256, csr::decode::decode};
+use lanyard_ra::{
+    challenge::ChallengeOrder,
+    decide::{Facts, decide_administrator},
+};
+
+use super::{enroll::carry_out, outcome::Outcome};
+use crate::{error::ServerError, state::Server};
+
+/// Issues to a CSR whose every field agrees with the order.
+///
+/// # Errors
+/// [`ServerError::Pki`] for an unreadable CSR; [`ServerError::NotFound`].
+pub async fn issue(
+    server: &Server,
+    mut order: ChallengeOrder,
+    user: Option<UserName>,
+    device: Option<DeviceId>,
+    csr: &[u8],
+    by: &str,
+) -> Result<(RequestId, Outcome), ServerError> {
+    if let Some(id) = device {
+        let found = server.store.load_device(&id).await?;
+        order.device = Some(found.ok_or_else(|| ServerError::NotFound { what: "device", name: id.to_string() })?);
+    }
+    if let Some(name) = user {
+        let found = server.store.load_user(&name).await?;
+        order.user = Some(found.ok_or_else(|| ServerError::NotFound { what: "user", name: name.to_string() })?);
+    }
+    let content = decode(csr, false)?.content;
+    let now = server.now();
+    let request = EnrollRequest {
+        id: RequestId::generate(now),
+        protocol: Protocol::Api,
+        profile: order.profile.clone(),
+        transaction: String::new(),
+        message_digest: sha256(csr),
+        renewal: false,
+        strong_signature: true,
+        signer_key_digest: content.key.digest,
+        content,
+        challenge: None,
+        signer: RequestSigner::Administrator(by.to_owned()),
+        received_at: now,
+    };
+    let facts = Facts { user: order.user.clone(), device: order.device.clone(), ..Facts::default() };
+    let decision = decide_administrator(&request, &order, &facts, &server.policy(), now);
+    let context = RequestContext { peer: Some(by.to_owned()), ..RequestContext::default() };
+    let outcome = carry_out(server, &request, &context, decision, None).await?;
+    Ok((request.id, outcome))
+}

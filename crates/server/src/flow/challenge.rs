@@ -1,0 +1,60 @@
+//! Making a challenge.
+
+use lanyard_model::{
+    audit::{AuditEvent, AuditKind},
+    challenge::Binding,
+    id::{DeviceId, UserName},
+    secret::SecretText,
+    time::Timestamp,
+};
+use lanyard_pki::crypto::random::random;
+use lanyard_ra::challenge::{ChallengeOrder, mint};
+
+use crate::{error::ServerError, state::Server};
+
+/// A new challenge: the text is shown once and never stored.
+pub struct NewChallenge {
+    /// The challenge.
+    pub text: SecretText,
+    /// Public id.
+    pub id: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// What it binds.
+    pub binding: Binding,
+}
+
+/// Makes a challenge. User and device are looked up by name; unknown ones are refused.
+///
+/// # Errors
+/// [`ServerError::NotFound`], [`ServerError::Policy`].
+pub async fn create(
+    server: &Server,
+    mut order: ChallengeOrder,
+    user: Option<UserName>,
+    device: Option<DeviceId>,
+    by: &str,
+) -> Result<NewChallenge, ServerError> {
+    if let Some(id) = device {
+        let found = server.store.load_device(&id).await?;
+        let found = found.ok_or_else(|| ServerError::NotFound { what: "device", name: id.to_string() })?;
+        order.device = Some(found);
+    }
+    if let Some(name) = user {
+        let found = server.store.load_user(&name).await?;
+        order.user = Some(found.ok_or_else(|| ServerError::NotFound { what: "user", name: name.to_string() })?);
+    }
+    let minted = mint(&order, &server.policy(), &server.challenge_keys, random()?, server.now())?;
+    let binding: Binding = serde_json::from_slice(&minted.record.binding)
+        .map_err(|e| ServerError::Conflict(format!("the challenge's binding cannot be read back: {e}")))?;
+    let id = minted.record.id.to_string();
+    let expires_at = minted.record.expires_at;
+    let audit = AuditEvent {
+        object: Some(format!("challenge {id}")),
+        detail: Some(format!("template {}, subject {}, until {expires_at}", binding.template, binding.subject)),
+        ..server.event(AuditKind::ChallengeCreated, by)
+    };
+    server.store.save_challenge(minted.record, audit).await?;
+    server.telemetry.count("lanyard_challenges_created_total", &[]);
+    Ok(NewChallenge { text: minted.text, id, expires_at, binding })
+}

@@ -1,0 +1,295 @@
+//! The main job on one page: a request becomes a certificate, a held request, or a refusal.
+//!
+//! ```text
+//! facts → decide → Grant → prepare → transaction 1 (challenge, serial, intent, audit) → lint → sign → transaction 2
+//!                → Pending → stored with its challenge consumed
+//!                → Denied → stored with its reason
+//! ```
+
+use lanyard_ca::prepare::prepare;
+use lanyard_model::{
+    audit::{AuditEvent, AuditKind},
+    certificate::{Revocation, RevocationReason},
+    challenge::{ChallengeId, ChallengeUse},
+    enroll::{EnrollRequest, RequestSigner},
+    id::AuthorityName,
+    request::{RequestContext, RequestRecord, RequestState},
+    serial::SerialNumber,
+};
+use lanyard_pki::crypto::random::random;
+use lanyard_ra::{
+    challenge::locate,
+    decide::{Approved, Decision, Denied, Facts, Held, decide, subjects_of},
+    grant::Grant,
+    reason::Reason,
+};
+use lanyard_store::ports::{Begun, ChallengeClaim, Intent, RenewalClaim, Signed};
+
+use super::{
+    outcome::{Outcome, stored},
+    record,
+};
+use crate::{error::ServerError, state::Server};
+
+/// Tries for a free serial number; with 120 random bits the first one is free.
+const SERIAL_TRIES: usize = 3;
+
+/// Decides a request and does what was decided. Everything is stored before this returns.
+///
+/// # Errors
+/// Our own failures only; a refusal is an [`Outcome`].
+pub async fn enroll(server: &Server, request: &EnrollRequest, context: &RequestContext) -> Result<Outcome, ServerError> {
+    let facts = facts(server, request, None).await?;
+    let decision = decide(request, &facts, &server.policy(), &server.challenge_keys, server.now());
+    carry_out(server, request, context, decision, None).await
+}
+
+/// What the rules need to know of the record.
+///
+/// # Errors
+/// Storage errors.
+pub async fn facts(server: &Server, request: &EnrollRequest, approval: Option<Approved>) -> Result<Facts, ServerError> {
+    let challenge = match request.challenge.as_ref().and_then(locate) {
+        Some(id) => server.store.load_challenge(id).await?,
+        None => None,
+    };
+    let signer_certificate = match &request.signer {
+        RequestSigner::Ours { issuer, serial, .. } => server.store.load_certificate(issuer, serial).await?,
+        _ => None,
+    };
+    let mut facts = Facts { challenge, signer_certificate, user: None, device: None, approval };
+    let subjects = subjects_of(&facts);
+    if let Some(name) = subjects.user {
+        facts.user = server.store.load_user(&name).await?;
+    }
+    if let Some(id) = subjects.device {
+        facts.device = server.store.load_device(&id).await?;
+    }
+    Ok(facts)
+}
+
+/// What stands behind a second decision on a stored request.
+#[derive(Debug, Clone)]
+pub struct Reopened {
+    /// Who approved it.
+    pub decided_by: Option<String>,
+    /// The intent of an earlier, interrupted try, which is given up.
+    pub abandons: Option<(AuthorityName, SerialNumber)>,
+    /// The challenge it consumed.
+    pub challenge: Option<ChallengeId>,
+}
+
+/// Does what was decided. `reopened` when the request is stored already.
+///
+/// # Errors
+/// Our own failures only.
+pub async fn carry_out(
+    server: &Server,
+    request: &EnrollRequest,
+    context: &RequestContext,
+    decision: Decision,
+    reopened: Option<Reopened>,
+) -> Result<Outcome, ServerError> {
+    let mut record = record::of(request, context);
+    if let Some(reopened) = &reopened {
+        record.decided_by.clone_from(&reopened.decided_by);
+        record.challenge = reopened.challenge.map(|id| id.to_string());
+    }
+    match decision {
+        Decision::Grant(grant) => issue(server, request, record, *grant, reopened).await,
+        Decision::Pending(held) => hold(server, request, record, *held).await,
+        Decision::Repeat(id) => {
+            tracing::info!(request = %request.id, earlier = %id, "the same request again: the stored outcome answers it");
+            stored(server, id).await
+        }
+        Decision::Denied(denied) => refuse(server, request, record, denied).await,
+    }
+}
+
+async fn issue(
+    server: &Server,
+    request: &EnrollRequest,
+    mut record: RequestRecord,
+    grant: Grant,
+    reopened: Option<Reopened>,
+) -> Result<Outcome, ServerError> {
+    let ring = server.keyring.get();
+    let authority = ring.authority(&grant.content().issuer)?;
+    for _ in 0..SERIAL_TRIES {
+        let now = server.now();
+        let prepared = prepare(authority, &grant, SerialNumber::from_random(random()?), now)?;
+        let serial = prepared.serial().clone();
+        describe(&mut record, &grant, &serial, now);
+        let intent = Intent {
+            certificate: prepared.intent(now),
+            audit: AuditEvent {
+                object: Some(serial.to_string()),
+                detail: record.detail.clone(),
+                ..server.request_event(AuditKind::RequestGranted, request.protocol.to_string(), request.id)
+            },
+            request: Some(record.clone()),
+            challenge: grant.challenge().filter(|_| reopened.is_none()).map(|id| claim(id, request, now)),
+            renews: grant.renews().map(|(predecessor, seen)| RenewalClaim {
+                predecessor: predecessor.clone(),
+                seen_successor: seen.cloned(),
+            }),
+            from_pending: reopened.as_ref().is_some_and(|r| r.abandons.is_none()),
+            abandons: reopened.as_ref().and_then(|r| r.abandons.clone()),
+            now,
+        };
+        match server.store.begin_issuance(intent).await? {
+            Begun::Done => {
+                let der = prepared.lint(authority)?.sign(authority)?;
+                finish(server, request, &grant, &serial, der.clone()).await?;
+                return Ok(Outcome::Issued { issuer: authority.name().clone(), der });
+            }
+            Begun::SerialTaken => {}
+            other => return lost(server, request, record, other, grant.challenge()).await,
+        }
+    }
+    Err(ServerError::Conflict("no free serial number was found; is the random generator sound?".into()))
+}
+
+fn describe(record: &mut RequestRecord, grant: &Grant, serial: &SerialNumber, now: lanyard_model::time::Timestamp) {
+    record.state = RequestState::Granted;
+    record.template = grant.template().map(|(name, _)| name.clone());
+    record.user = grant.user().cloned();
+    record.device = grant.device().cloned();
+    record.challenge = grant.challenge().map(|id| id.to_string()).or_else(|| record.challenge.take());
+    record.renews = grant.renews().map(|(predecessor, _)| predecessor.clone());
+    record.certificate = Some((grant.content().issuer.clone(), serial.clone()));
+    record.decided_at = Some(now);
+    let basis = match (&record.decided_by, grant.renews(), grant.challenge()) {
+        (Some(person), _, _) => format!("approved by {person}"),
+        (None, Some((predecessor, _)), _) => format!("renewal of certificate {predecessor}"),
+        (None, None, Some(id)) => format!("every field agrees with challenge {id}"),
+        (None, None, None) => "ordered by an administrator".into(),
+    };
+    record.reason = Some("ra.granted".into());
+    record.detail = Some(basis);
+}
+
+fn claim(id: ChallengeId, request: &EnrollRequest, now: lanyard_model::time::Timestamp) -> ChallengeClaim {
+    let claim = ChallengeUse {
+        at: now,
+        request: request.id,
+        csr_digest: request.content.csr_digest,
+        key_digest: request.content.key.digest,
+    };
+    ChallengeClaim { id, claim }
+}
+
+async fn finish(server: &Server, request: &EnrollRequest, grant: &Grant, serial: &SerialNumber, der: Vec<u8>) -> Result<(), ServerError> {
+    let now = server.now();
+    let superseded = grant.renews().and_then(|(_, seen)| seen.cloned());
+    let mut audit = vec![AuditEvent {
+        object: Some(serial.to_string()),
+        ..server.request_event(AuditKind::CertificateIssued, request.protocol.to_string(), request.id)
+    }];
+    if let Some(old) = &superseded {
+        audit.push(AuditEvent {
+            object: Some(old.to_string()),
+            reason: Some(RevocationReason::Superseded.to_string()),
+            ..server.request_event(AuditKind::CertificateRevoked, request.protocol.to_string(), request.id)
+        });
+    }
+    let revocation = Revocation { at: now, reason: RevocationReason::Superseded };
+    let revoked = superseded.is_some();
+    let signed = Signed {
+        issuer: grant.content().issuer.clone(),
+        serial: serial.clone(),
+        der,
+        request: Some(request.id),
+        supersedes: superseded.map(|old| (old, revocation)),
+        audit,
+    };
+    server.store.finish_issuance(signed).await?;
+    if revoked {
+        server.crl_wanted.notify_one();
+    }
+    let template = grant.template().map_or_else(|| "-".to_owned(), |(name, _)| name.to_string());
+    server.telemetry.count("lanyard_certificates_issued_total", &[("template", template)]);
+    tracing::info!(request = %request.id, %serial, subject = %grant.content().subject, "certificate issued");
+    Ok(())
+}
+
+async fn hold(server: &Server, request: &EnrollRequest, mut record: RequestRecord, held: Held) -> Result<Outcome, ServerError> {
+    let now = server.now();
+    record.state = RequestState::Pending;
+    record.reason = Some("ra.approval-needed".into());
+    record.detail = Some(format!("template {} asks for a person's approval", held.binding.template));
+    record.template = Some(held.binding.template.clone());
+    record.user.clone_from(&held.binding.user);
+    record.device.clone_from(&held.binding.device);
+    record.challenge = Some(held.challenge.to_string());
+    let claims = serde_json::to_vec(&request.content).map_err(|e| ServerError::Conflict(format!("the claims cannot be stored: {e}")))?;
+    record.claims = Some(claims);
+    let audit = AuditEvent {
+        detail: record.detail.clone(),
+        ..server.request_event(AuditKind::RequestHeld, request.protocol.to_string(), request.id)
+    };
+    match server.store.hold_request(record.clone(), Some(claim(held.challenge, request, now)), audit).await? {
+        Begun::Done => {
+            tracing::info!(request = %request.id, "held for approval");
+            Ok(Outcome::Pending)
+        }
+        other => lost(server, request, record, other, Some(held.challenge)).await,
+    }
+}
+
+/// Somebody was faster, or the facts changed between decision and transaction.
+async fn lost(
+    server: &Server,
+    request: &EnrollRequest,
+    record: RequestRecord,
+    begun: Begun,
+    challenge: Option<ChallengeId>,
+) -> Result<Outcome, ServerError> {
+    let reason = match begun {
+        Begun::ChallengeUsed(used) if used.csr_digest == request.content.csr_digest => return stored(server, used.request).await,
+        Begun::ChallengeUsed(used) if used.key_digest != request.content.key.digest => Reason::ChallengeOtherKey,
+        Begun::ChallengeUsed(_) => Reason::ChallengeUsed,
+        Begun::ChallengeGone => Reason::ChallengeExpired,
+        Begun::OtherKey(_) => Reason::TransactionOtherKey,
+        Begun::PredecessorChanged => Reason::RenewalChanged,
+        Begun::NotPending => return stored(server, request.id).await,
+        Begun::ClockBehind(mark) => {
+            return Err(ServerError::Conflict(format!(
+                "the clock says {}, but something was signed at {mark}: nothing is issued until the clock is right",
+                server.now()
+            )));
+        }
+        Begun::Done | Begun::SerialTaken => return Err(ServerError::Conflict("the store answered out of turn".into())),
+    };
+    let denied = Denied { reason, detail: reason.sentence().to_owned(), challenge, template: None, user: None, device: None };
+    // Nothing to burn: the challenge, if any, is spent or gone.
+    refuse(server, request, record, Denied { challenge: None, ..denied }).await
+}
+
+async fn refuse(server: &Server, request: &EnrollRequest, mut record: RequestRecord, denied: Denied) -> Result<Outcome, ServerError> {
+    let now = server.now();
+    let code = denied.reason.code();
+    record.state = RequestState::Denied;
+    record.reason = Some(code.to_owned());
+    record.detail = Some(denied.detail.clone());
+    record.decided_at = Some(now);
+    record.certificate = None;
+    record.template = denied.template.or(record.template);
+    record.user = denied.user.or(record.user);
+    record.device = denied.device.or(record.device);
+    if record.challenge.is_none() {
+        record.challenge = denied.challenge.map(|id| id.to_string());
+    }
+    let kind = if denied.reason.is_incident() { AuditKind::Incident } else { AuditKind::RequestDenied };
+    let audit = AuditEvent {
+        reason: Some(code.to_owned()),
+        detail: Some(lanyard_model::text::printable(&denied.detail)),
+        object: record.challenge.as_ref().map(|id| format!("challenge {id}")),
+        ..server.request_event(kind, request.protocol.to_string(), request.id)
+    };
+    let burn = server.policy().profiles.find(&request.profile).is_none_or(|p| p.burn_on_mismatch);
+    let burnt = denied.challenge.filter(|_| burn).map(|id| claim(id, request, now));
+    server.store.save_denied(record, burnt, audit).await?;
+    tracing::warn!(request = %request.id, reason = code, detail = %denied.detail, "refused");
+    Ok(Outcome::Refused { reason: code.to_owned() })
+}

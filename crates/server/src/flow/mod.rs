@@ -1,0 +1,15 @@
+//! What the server does, one file per job. [`enroll`] is the main one; [`scep`] brings SCEP messages to it.
+//!
+//! Must never enter: HTTP types, rules, wire parsing.
+
+pub mod administrate;
+pub mod approve;
+pub mod challenge;
+pub mod crl;
+pub mod enroll;
+pub mod outcome;
+pub mod record;
+pub mod resume;
+pub mod revoke;
+pub mod scep;
+pub mod service_certificate;

@@ -1,0 +1,45 @@
+//! Requests that were granted but whose signature never came: the process ended between the two transactions.
+//!
+//! Nothing was answered, so nothing is lost; but the challenge is spent. When the device asks again, the abandoned serial number is
+//! revoked (its signature may exist somewhere) and the request is decided again under a new one.
+
+use lanyard_model::{
+    request::RequestRecord,
+    time::{Span, Timestamp},
+};
+use lanyard_ra::decide::Approved;
+
+use super::{
+    approve::decide_again,
+    enroll::Reopened,
+    outcome::{Outcome, stored},
+};
+use crate::{error::ServerError, state::Server};
+
+/// After this time a grant without a signature is taken for abandoned; signing itself takes milliseconds.
+pub const ABANDONED_AFTER: Span = Span::from_secs(30);
+
+/// The outcome of a granted request: waits while it is being signed, takes it up again when it was abandoned.
+///
+/// # Errors
+/// Storage and key errors.
+pub async fn outcome(server: &Server, record: &RequestRecord) -> Result<Outcome, ServerError> {
+    let began = record.decided_at.unwrap_or(record.received_at);
+    if began >= server.started_at && server.now() < began + ABANDONED_AFTER {
+        return stored(server, record.id).await;
+    }
+    let Some(abandoned) = record.certificate.clone() else { return stored(server, record.id).await };
+    if record.claims.is_none() {
+        return Ok(Outcome::Pending);
+    }
+    tracing::warn!(request = %record.id, serial = %abandoned.1, "taking up a request whose signature never came");
+    let reopened = Reopened { decided_by: record.decided_by.clone(), abandons: Some(abandoned), challenge: None };
+    let approval = Approved { by: record.decided_by.clone().unwrap_or_else(|| "the decision before the interruption".into()) };
+    decide_again(server, record, approval, reopened).await
+}
+
+/// Intents older than this at the start of the server can only be abandoned ones.
+#[must_use]
+pub const fn abandoned_before(started_at: Timestamp) -> Timestamp {
+    started_at
+}

@@ -1,0 +1,69 @@
+//! What every flow needs.
+
+use std::sync::{Arc, RwLock};
+
+use lanyard_ca::keys::unseal::UnsealKey;
+use lanyard_model::{
+    audit::{AuditEvent, AuditKind},
+    id::RequestId,
+    secret::SecretBytes,
+    time::Timestamp,
+};
+use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
+use lanyard_store::ports::Store;
+
+use crate::{clock::Clock, config::Config, installation::Installation, keyring::CurrentKeyring, telemetry::Telemetry};
+
+/// The server's parts, shared by all its tasks.
+pub struct Server {
+    /// Where its files are.
+    pub installation: Installation,
+    /// Configuration.
+    pub config: Config,
+    /// Storage.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Keys and certificates of the authority.
+    pub keyring: CurrentKeyring,
+    /// Opens sealed keys; needed again when service keys are renewed.
+    pub unseal: UnsealKey,
+    /// Makes and checks challenges.
+    pub challenge_keys: ChallengeKeys,
+    /// Derives the substitute keys of implicit rejection.
+    pub rejection_secret: SecretBytes,
+    /// Key of the signed heads of the audit chain.
+    pub audit_secret: SecretBytes,
+    /// Counters.
+    pub telemetry: Telemetry,
+    /// Templates and profiles.
+    pub policy: RwLock<Arc<Policy>>,
+    /// Wakes the CRL job.
+    pub crl_wanted: tokio::sync::Notify,
+}
+
+impl Server {
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Templates and profiles in force.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// An audit event at the present; the caller adds what else is known.
+    #[must_use]
+    pub fn event(&self, kind: AuditKind, actor: impl Into<String>) -> AuditEvent {
+        AuditEvent { at: self.now(), kind, actor: actor.into(), request: None, reason: None, object: None, detail: None }
+    }
+
+    /// An audit event of a request.
+    #[must_use]
+    pub fn request_event(&self, kind: AuditKind, actor: impl Into<String>, request: RequestId) -> AuditEvent {
+        AuditEvent { request: Some(request), ..self.event(kind, actor) }
+    }
+}

@@ -1,0 +1,59 @@
+//! Counters for `/metrics`, in the text form of Prometheus.
+
+use std::time::Duration;
+
+use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+/// Counters of one server. Several servers in one process do not share them.
+pub struct Telemetry {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        // Fixed buckets that are not empty cannot be refused.
+        let builder = PrometheusBuilder::new().set_buckets(&[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0]);
+        let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
+        let handle = recorder.handle();
+        let describe = |name: &'static str, text: &'static str| {
+            recorder.describe_counter(KeyName::from_const_str(name), None, text.into());
+        };
+        describe("lanyard_requests_total", "Enrolment requests by protocol, profile and outcome");
+        describe("lanyard_certificates_issued_total", "Certificates issued by template");
+        describe("lanyard_certificates_revoked_total", "Certificates revoked");
+        describe("lanyard_challenges_created_total", "Challenges created");
+        describe("lanyard_crls_issued_total", "CRLs signed");
+        describe("lanyard_http_connections_total", "Connections accepted by listener");
+        describe("lanyard_http_refused_total", "HTTP requests cut off by cause");
+        recorder.describe_histogram(
+            KeyName::from_const_str("lanyard_request_seconds"),
+            None,
+            "Time from the whole message to its answer".into(),
+        );
+        Self { recorder, handle }
+    }
+}
+
+impl Telemetry {
+    /// Adds one to a counter.
+    pub fn count(&self, name: &'static str, labels: &[(&'static str, String)]) {
+        let labels: Vec<Label> = labels.iter().map(|(k, v)| Label::new(*k, v.clone())).collect();
+        self.recorder.register_counter(&Key::from_parts(name, labels), &METADATA).increment(1);
+    }
+
+    /// Records how long something took.
+    pub fn observe(&self, name: &'static str, took: Duration) {
+        self.recorder.register_histogram(&Key::from_static_name(name), &METADATA).record(took.as_secs_f64());
+    }
+
+    /// The text for `/metrics`.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.handle.run_upkeep();
+        self.handle.render()
+    }
+}

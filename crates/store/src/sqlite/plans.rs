@@ -1,0 +1,53 @@
+//! The statements of the hot path find their rows by an index, so that an enrolment costs the same at a million certificates.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use super::{certificates, challenges, crls, handle::Sqlite, issuance, requests};
+
+async fn plan(store: &Sqlite, sql: &str) -> String {
+    let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(store.readers()).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test]
+async fn hot_statements_scan_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&directory.path().join("plans.db")).await.unwrap();
+    for (sql, index) in [
+        (requests::LOAD, "sqlite_autoindex_requests_1 (id=?)"),
+        (requests::BY_MESSAGE, "requests_by_message (profile=? AND message_digest=?)"),
+        (requests::BY_TRANSACTION, "requests_living (transaction_id=? AND profile=?)"),
+        (requests::BY_TEXT, "requests_by_text (transaction_id=?)"),
+        (requests::LIST, "sqlite_autoindex_requests_1 (id<?)"),
+        (requests::LIST_STATE, "requests_by_state (state=? AND id<?)"),
+        (requests::DECIDE, "(id=?)"),
+        (requests::OTHER_KEY, "requests_living (transaction_id=? AND profile=?)"),
+        (challenges::LOAD, "sqlite_autoindex_challenges_1 (id=?)"),
+        (challenges::CONSUME, "sqlite_autoindex_challenges_1 (id=?)"),
+        (certificates::LOAD, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
+        (certificates::BY_SERIAL, "sqlite_autoindex_certificates_1 (serial=?)"),
+        (certificates::REVOKE, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
+        (certificates::OPEN, "certificates_open (created_at<?)"),
+        (issuance::LINK, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
+        (issuance::SIGN, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
+        (issuance::SAVE_DER, "INTEGER PRIMARY KEY (rowid=?)"),
+        (issuance::ISSUED, "sqlite_autoindex_requests_1 (id=?)"),
+        (crls::REVOKED, "COVERING INDEX certificates_revoked (issuer=? AND not_after>?)"),
+    ] {
+        let plan = plan(&store, sql).await;
+        assert!(plan.contains(index), "{sql}\n{plan}");
+        assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn counting_reads_only_indices() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&directory.path().join("plans.db")).await.unwrap();
+    let plan = plan(&store, certificates::COUNT).await;
+    for index in
+        ["certificates_living (not_after>?)", "certificates_living (not_after<?)", "certificates_revoked", "certificates_open"]
+    {
+        assert!(plan.contains(index), "{plan}");
+    }
+}

@@ -1,0 +1,54 @@
+//! What every storage engine must do, written once against the ports and run for each engine.
+//!
+//! Start reading at [`engine`]; each other file is one port. `on_sqlite` holds what only a file of SQLite can show.
+//!
+//! Must never enter: knowledge of one engine outside its own `on_…` file.
+
+// Clippy's leave for tests does not reach functions that are called by tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod audit;
+mod authorities;
+mod certificates;
+mod challenges;
+mod crls;
+mod directory;
+mod engine;
+mod issuance;
+mod on_sqlite;
+mod renewal;
+mod requests;
+mod sample;
+mod writing;
+
+/// Runs tests of the battery on an engine, each on a new database.
+macro_rules! battery {
+    ($($module:ident: $($test:ident),+;)+) => {
+        mod sqlite {$(
+            mod $module {$(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::$module::$test(&crate::on_sqlite::OnSqlite::new()).await;
+                }
+            )+}
+        )+}
+    };
+}
+
+battery! {
+    challenges: round_trip, unknown_is_none, same_id_twice_is_refused;
+    requests: round_trip, newest_of_a_message, transaction_of_a_key, by_text, list_pages_newest_first, denied_replaces_pending_only,
+        hold_consumes_the_challenge, hold_refuses_another_key,
+        a_refusal_burns_its_challenge;
+    issuance: begin_and_finish, challenge_is_consumed_once, challenge_expired_or_unknown, same_serial_is_refused,
+        another_key_in_the_transaction, clock_behind, from_pending_only_once, refusals_leave_no_trace, finish_twice,
+        abandoned_intent_is_taken_over_once, finish_without_intent, own_certificates_need_no_request;
+    renewal: predecessor_is_linked, race_has_one_winner, revoked_or_unsigned_predecessor, successor_is_superseded;
+    certificates: round_trip, found_by_serial, listed_by_status, listed_by_text, revoked_once, counted;
+    crls: numbers_never_return, lists_what_is_revoked, round_trip;
+    authorities: round_trip, a_key_is_never_replaced;
+    directory: users, devices, settings;
+    audit: chain_is_intact, records_of_a_request, heads;
+    writing: a_bad_job_harms_no_neighbour, a_caller_that_leaves_undoes_nothing, nothing_is_lost_without_close,
+        a_closed_store_refuses, the_health_check_writes;
+}
