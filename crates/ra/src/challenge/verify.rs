@@ -8,12 +8,15 @@ use lanyard_model::{
 };
 use lanyard_pki::crypto::digest::constant_time_eq;
 
-use super::{keys::ChallengeKeys, text};
+use super::{
+    keys::ChallengeKeys,
+    text::{self, Parts},
+};
 use crate::reason::{Reason, Refusal};
 
 /// Proves that the text is the challenge of this record and that the record is as it was made. What the record says about use
 /// and time is not looked at here.
-pub(crate) fn authenticate(
+pub(crate) fn presented(
     presented: &SecretText,
     record: Option<&ChallengeRecord>,
     keys: &ChallengeKeys,
@@ -36,6 +39,15 @@ pub(crate) fn authenticate(
         return Err(altered("the expiry on record is not the one it was made with"));
     }
     serde_json::from_slice(&record.binding).map_err(|_| altered("the binding on record cannot be read"))
+}
+
+/// Proves that the record is as it was made when the text is not at hand, as for a request that was held: the text follows from
+/// the record and the signing key, and its keyed hash must be the stored one.
+pub(crate) fn stored(record: &ChallengeRecord, keys: &ChallengeKeys) -> Result<Binding, Refusal> {
+    let altered = || Refusal::new(Reason::ChallengeSignature, format!("the record of challenge {} was altered", record.id));
+    let expiry = u32::try_from(record.expires_at.secs()).map_err(|_| altered())?;
+    let text = text::encode(&Parts { id: record.id, expiry, mac: keys.mac(record.id, expiry, &record.binding) });
+    presented(&text, Some(record), keys).map_err(|_| altered())
 }
 
 /// Checks the audience (ndes-policy T25).

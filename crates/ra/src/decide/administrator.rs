@@ -8,31 +8,44 @@ use lanyard_model::{
 
 use super::{
     compare,
-    decision::{Decision, Known},
-    issue,
+    decision::{Decision, Facts, Known},
+    entitled, issue,
 };
 use crate::{
     order::{self, ChallengeOrder},
+    pattern::Records,
     policy::Policy,
     reason::{Reason, Refusal},
 };
 
 /// Decides about an administrator's CSR under an order, by the same rules as if the order had been made into a challenge and
-/// the challenge come with the CSR. Where the order names no key, it is the CSR's, if the template accepts it. `order.user` and
-/// `order.device` must be the records as they are now. A template that a person approves is refused: nobody approves an own
+/// the challenge come with the CSR. Where the order names no key, it is the CSR's, if the template accepts it. `facts` need hold only
+/// the user and device the order names, as they are on record. A template that a person approves is refused: nobody approves an own
 /// request (security.md, "Web").
 #[must_use]
-pub fn decide_administrator(request: &EnrollRequest, order: &ChallengeOrder, policy: &Policy, now: Timestamp) -> Decision {
+pub fn decide_administrator(
+    request: &EnrollRequest,
+    order: &ChallengeOrder,
+    facts: &Facts,
+    policy: &Policy,
+    now: Timestamp,
+) -> Decision {
     let known = Known {
         template: Some(order.template.clone()),
         user: order.user.as_ref().map(|u| u.name.clone()),
         device: order.device.as_ref().map(|d| d.id.clone()),
         ..Known::default()
     };
-    steps(request, order, policy, now).unwrap_or_else(|refusal| known.denied(refusal))
+    steps(request, order, facts, policy, now).unwrap_or_else(|refusal| known.denied(refusal))
 }
 
-fn steps(request: &EnrollRequest, order: &ChallengeOrder, policy: &Policy, now: Timestamp) -> Result<Decision, Refusal> {
+fn steps(
+    request: &EnrollRequest,
+    order: &ChallengeOrder,
+    facts: &Facts,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
     let RequestSigner::Administrator(name) = &request.signer else {
         return Err(Refusal::new(Reason::SignerForeign, "only an administrator's request can come with an order"));
     };
@@ -47,6 +60,9 @@ fn steps(request: &EnrollRequest, order: &ChallengeOrder, policy: &Policy, now: 
     let key = order.key.or(Some(request.content.key.kind));
     let binding = order::bind(&ChallengeOrder { key, ..order.clone() }, policy, Protocol::Api)?;
     let compiled = order::usable(policy, &binding.profile, &binding.template, Protocol::Api)?;
+    let (user, device) = entitled::check(binding.user.as_ref(), binding.device.as_ref(), facts)?;
+    let records = Records { organization: &policy.organization, user, device };
+    issue::binding_still_fits(compiled, &records, &binding)?;
     compare::claims(&request.content, &binding.subject, &binding.san, &binding.usages)?;
     compare::key(request.content.key.kind, binding.key)?;
     if compiled.template.approval == Approval::Person {

@@ -33,21 +33,28 @@ enum Use {
 }
 
 /// Decides by the challenge. The order of checks is: genuine, addressed to us, unused, in time; then the rules as they are now;
-/// then who it is for; and only then the claims, so that a refusal names the first cause.
-pub(super) fn decide(case: &Case<'_>, text: &SecretText, known: &mut Known) -> Result<Decision, Refusal> {
-    let Case { request, facts, policy, now, .. } = *case;
-    if request.signer == RequestSigner::SelfSigned && request.signer_key_digest != request.content.key.digest {
+/// then who it is for; and only then the claims, so that a refusal names the first cause. `text` is absent for a request that
+/// was held and approved.
+pub(super) fn decide(case: &Case<'_>, text: Option<&SecretText>, known: &mut Known) -> Result<Decision, Refusal> {
+    let Case { request, facts, policy, keys, now } = *case;
+    let approval = facts.approval.as_ref();
+    // Of a held request this was checked before it was held.
+    let signed_by_other = request.signer == RequestSigner::SelfSigned && request.signer_key_digest != request.content.key.digest;
+    if signed_by_other && approval.is_none() {
         return Err(Refusal::plain(Reason::SignerKeyMismatch));
     }
-    let binding = verify::authenticate(text, facts.challenge.as_ref(), case.keys)?;
-    let Some(record) = facts.challenge.as_ref() else { return Err(Refusal::plain(Reason::ChallengeUnknown)) };
+    let (record, binding) = match (text, facts.challenge.as_ref()) {
+        (Some(text), record) => (record, verify::presented(text, record, keys)?),
+        (None, Some(record)) => (Some(record), verify::stored(record, keys)?),
+        (None, None) => return Err(Refusal::plain(Reason::ChallengeMissing)),
+    };
+    let Some(record) = record else { return Err(Refusal::plain(Reason::ChallengeUnknown)) };
     known.challenge = Some(record.id);
     known.template = Some(binding.template.clone());
     known.user.clone_from(&binding.user);
     known.device.clone_from(&binding.device);
     verify::audience(&binding, &policy.instance, &request.profile)?;
 
-    let approval = facts.approval.as_ref();
     let used_at = match earlier_use(request, record, approval)? {
         Use::Repeated(earlier) => return Ok(Decision::Repeat(earlier)),
         Use::Held(at) => at,
@@ -91,7 +98,10 @@ fn earlier_use(request: &EnrollRequest, record: &ChallengeRecord, approval: Opti
         let detail = format!("request {by} used the challenge at {at} with another key");
         return Err(Refusal::new(Reason::ChallengeOtherKey, detail));
     }
-    if *csr_digest != request.content.csr_digest {
+    // The outcome is repeated to its requester alone. A self-signed signer is that by its key; of another signer the record of
+    // the challenge tells nothing.
+    let same_signer = approval.is_some() || request.signer == RequestSigner::SelfSigned;
+    if *csr_digest != request.content.csr_digest || !same_signer {
         let detail = format!("request {by} used the challenge at {at}");
         return Err(Refusal::new(Reason::ChallengeUsed, detail));
     }

@@ -23,7 +23,7 @@ pub struct Facts {
     pub user: Option<User>,
     /// The device that [`super::subjects_of`] names.
     pub device: Option<Device>,
-    /// A person's approval of exactly this request, which was held before.
+    /// A person's approval of exactly this request, which was held before. Means nothing for a renewal.
     pub approval: Option<Approved>,
 }
 
@@ -41,8 +41,8 @@ pub enum Decision {
     Grant(Box<Grant>),
     /// A person decides. The caller stores the request and consumes the challenge in one transaction.
     Pending(Box<Held>),
-    /// The challenge was used by this very CSR and key in an earlier request. The caller returns that request's stored outcome,
-    /// after checking that its signer key is this request's.
+    /// The challenge was used by this very CSR and signer key in an earlier request. The caller returns that request's stored
+    /// outcome, whatever it was.
     Repeat(RequestId),
     /// Refused.
     Denied(Denied),

@@ -1,10 +1,8 @@
 //! Whether the user and device of a binding or record may still have certificates.
 
 use lanyard_model::{
-    certificate::CertificateRecord,
-    challenge::{Binding, ChallengeRecord},
+    challenge::Binding,
     directory::{Device, User},
-    enroll::{EnrollRequest, RequestSigner},
     id::{DeviceId, UserName},
 };
 
@@ -20,22 +18,17 @@ pub struct Subjects {
     pub device: Option<DeviceId>,
 }
 
-/// Which user and device to load for a request: those of its challenge, or those of the certificate it renews. Nothing is
-/// proven here; [`super::decide`] proves it.
+/// Which user and device to load, once challenge and certificate are: those of the challenge, or else those of the certificate.
+/// Nothing is proven here; [`super::decide`] proves it.
 #[must_use]
-pub fn subjects_of(
-    request: &EnrollRequest,
-    challenge: Option<&ChallengeRecord>,
-    signer_certificate: Option<&CertificateRecord>,
-) -> Subjects {
-    let presented = request.challenge.as_ref().is_some_and(|text| !text.expose().is_empty());
-    if presented {
-        let binding = challenge.and_then(|record| serde_json::from_slice::<Binding>(&record.binding).ok());
-        return binding.map(|b| Subjects { user: b.user, device: b.device }).unwrap_or_default();
-    }
-    match (&request.signer, signer_certificate) {
-        (RequestSigner::Ours { .. }, Some(record)) => Subjects { user: record.user.clone(), device: record.device.clone() },
-        _ => Subjects::default(),
+pub fn subjects_of(facts: &Facts) -> Subjects {
+    match (&facts.challenge, &facts.signer_certificate) {
+        (Some(challenge), _) => {
+            let binding = serde_json::from_slice::<Binding>(&challenge.binding).ok();
+            binding.map(|b| Subjects { user: b.user, device: b.device }).unwrap_or_default()
+        }
+        (None, Some(certificate)) => Subjects { user: certificate.user.clone(), device: certificate.device.clone() },
+        (None, None) => Subjects::default(),
     }
 }
 

@@ -29,15 +29,18 @@ pub(super) struct Case<'a> {
 ///
 /// The signer decides the rules, not what the message calls itself: a certificate that is not ours, or a self-signed one, never
 /// renews, and a certificate of ours with a challenge stands or falls by the challenge. An empty challenge is none. `facts` must
-/// have been loaded for this request; [`super::subjects_of`] tells which user and device.
+/// have been loaded for this request; [`super::subjects_of`] tells which user and device. A request that was held and approved
+/// comes without the text of its challenge, which is not stored; the record of the challenge, which must name this request as
+/// its use, stands for it.
 #[must_use]
 pub fn decide(request: &EnrollRequest, facts: &Facts, policy: &Policy, keys: &ChallengeKeys, now: Timestamp) -> Decision {
     let case = Case { request, facts, policy, keys, now };
     let mut known = Known::default();
     let challenge = request.challenge.as_ref().filter(|text| !text.expose().is_empty());
     let outcome = match (&request.signer, challenge) {
-        (RequestSigner::SelfSigned | RequestSigner::Ours { .. }, Some(text)) => challenged::decide(&case, text, &mut known),
-        (RequestSigner::Ours { serial, digest }, None) => renewal::decide(&case, serial, digest, &mut known),
+        (RequestSigner::SelfSigned | RequestSigner::Ours { .. }, Some(text)) => challenged::decide(&case, Some(text), &mut known),
+        (RequestSigner::SelfSigned, None) if facts.approval.is_some() => challenged::decide(&case, None, &mut known),
+        (RequestSigner::Ours { issuer, serial, digest }, None) => renewal::decide(&case, issuer, serial, digest, &mut known),
         (RequestSigner::SelfSigned, None) => Err(Refusal::plain(Reason::ChallengeMissing)),
         (RequestSigner::Foreign, _) => Err(Refusal::plain(Reason::SignerForeign)),
         // Requests of administrators come with an order: `decide_administrator`.

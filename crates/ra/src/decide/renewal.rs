@@ -1,7 +1,8 @@
 //! Requests signed with a certificate of ours and without a challenge (scep.md, section 9; ndes-policy T9).
 
 use lanyard_model::{
-    certificate::CertificateRecord, enroll::EnrollRequest, serial::SerialNumber, template::ValidityRule, time::Timestamp,
+    certificate::CertificateRecord, enroll::EnrollRequest, id::AuthorityName, serial::SerialNumber, template::ValidityRule,
+    time::Timestamp,
 };
 use lanyard_pki::crypto::digest::sha256;
 
@@ -20,15 +21,18 @@ use crate::{
 };
 
 /// Decides by the certificate on record: its names, user and device are those of the new one.
-pub(super) fn decide(case: &Case<'_>, serial: &SerialNumber, digest: &[u8; 32], known: &mut Known) -> Result<Decision, Refusal> {
+pub(super) fn decide(
+    case: &Case<'_>,
+    issuer: &AuthorityName,
+    serial: &SerialNumber,
+    digest: &[u8; 32],
+    known: &mut Known,
+) -> Result<Decision, Refusal> {
     let Case { request, facts, policy, now, .. } = *case;
-    let record = on_record(request, facts, serial, digest)?;
+    let record = on_record(request, facts, (issuer, serial), digest)?;
     known.template = record.template.as_ref().map(|(name, _)| name.clone());
     known.user.clone_from(&record.user);
     known.device.clone_from(&record.device);
-    if facts.approval.is_some() {
-        return Err(Refusal::plain(Reason::ApprovalUnfounded));
-    }
     if !request.strong_signature {
         return Err(Refusal::plain(Reason::RenewalWeakSignature));
     }
@@ -67,11 +71,12 @@ pub(super) fn decide(case: &Case<'_>, serial: &SerialNumber, digest: &[u8; 32], 
 fn on_record<'f>(
     request: &EnrollRequest,
     facts: &'f Facts,
-    serial: &SerialNumber,
+    (issuer, serial): (&AuthorityName, &SerialNumber),
     digest: &[u8; 32],
 ) -> Result<&'f CertificateRecord, Refusal> {
     let unknown = || Refusal::new(Reason::RenewalUnknownCertificate, format!("certificate {serial} is not on record"));
-    let record = facts.signer_certificate.as_ref().filter(|record| record.serial == *serial).ok_or_else(unknown)?;
+    let named = |record: &&CertificateRecord| record.serial == *serial && record.issuer == *issuer;
+    let record = facts.signer_certificate.as_ref().filter(named).ok_or_else(unknown)?;
     let der = record.der.as_ref().ok_or_else(unknown)?;
     if sha256(der) != *digest || record.key_digest != request.signer_key_digest {
         let detail = format!("the certificate {serial} that signed is not the one on record");

@@ -6,7 +6,7 @@ use lanyard_model::{
 };
 use lanyard_ra::{
     challenge::ChallengeOrder,
-    decide::{Decision, decide_administrator},
+    decide::{Decision, Facts, decide_administrator},
     policy::Policy,
     reason::Reason,
 };
@@ -22,7 +22,8 @@ fn ask() -> (EnrollRequest, ChallengeOrder, Policy) {
 }
 
 fn decide((request, order, policy): &(EnrollRequest, ChallengeOrder, Policy)) -> Decision {
-    decide_administrator(request, order, policy, NOW)
+    let facts = Facts { user: order.user.clone(), device: order.device.clone(), ..Facts::default() };
+    decide_administrator(request, order, &facts, policy, NOW)
 }
 
 #[test]
@@ -93,4 +94,16 @@ fn nobody_approves_an_own_request() {
     let mut ask = ask();
     ask.2 = policy_edited("device-client", &[("approval = \"automatic\"", "approval = \"person\"")]);
     assert_denied(decide(&ask), Reason::ApprovalDenied, "approval = person");
+}
+
+#[test]
+fn user_and_device_must_be_on_record() {
+    let (request, mut order, policy) = ask();
+    (order.user, order.device) = (Some(user()), Some(device()));
+    let facts = Facts { user: order.user.clone(), device: order.device.clone(), ..Facts::default() };
+    granted(decide_administrator(&request, &order, &facts, &policy, NOW));
+    let gone = Facts { user: None, ..facts.clone() };
+    assert_denied(decide_administrator(&request, &order, &gone, &policy, NOW), Reason::UserUnknown, "user");
+    let gone = Facts { device: None, ..facts };
+    assert_denied(decide_administrator(&request, &order, &gone, &policy, NOW), Reason::DeviceUnknown, "device");
 }

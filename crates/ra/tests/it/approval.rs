@@ -1,6 +1,6 @@
 //! Templates that a person approves.
 
-use lanyard_model::{challenge::Binding, key::KeyKind, time::Span};
+use lanyard_model::{challenge::Binding, key::KeyKind, secret::SecretText, time::Span};
 use lanyard_ra::{
     challenge::ChallengeOrder,
     decide::{Approved, Decision},
@@ -56,7 +56,7 @@ fn an_approved_request_is_granted_after_its_challenge_expired() {
 #[test]
 fn an_approval_skips_nothing_else() {
     let table: [Deviation; 16] = [
-        ("no challenge", Reason::ChallengeMissing, |s| s.request.challenge = None),
+        ("a challenge that is none", Reason::ChallengeMalformed, |s| s.request.challenge = Some(SecretText::new("x".into()))),
         ("no record", Reason::ChallengeUnknown, |s| s.facts.challenge = None),
         ("edited record", Reason::ChallengeSignature, |s| s.challenge().keyed_hash[0] ^= 1),
         ("another installation", Reason::ChallengeOtherInstance, |s| s.policy.instance = "other".into()),
@@ -82,12 +82,41 @@ fn an_approval_skips_nothing_else() {
         ("approved too late", Reason::ApprovalExpired, |s| s.now = s.now + Span::from_days(30)),
     ];
     for (what, reason, change) in table {
-        let mut scene = approved();
-        change(&mut scene);
-        let refused = denied(scene.decide());
-        assert_eq!(refused.reason, reason, "{what}: {}", refused.detail);
-        assert!(!refused.burn, "{what}: it is spent already");
+        // With the text of the challenge as it came, and without it as the record of the request has it.
+        for with_text in [true, false] {
+            let mut scene = approved();
+            if !with_text {
+                scene.request.challenge = None;
+            }
+            change(&mut scene);
+            let refused = denied(scene.decide());
+            let missing = !with_text && reason == Reason::ChallengeUnknown;
+            let expected = if missing { Reason::ChallengeMissing } else { reason };
+            assert_eq!(refused.reason, expected, "{what}: {}", refused.detail);
+            assert!(!refused.burn, "{what}: it is spent already");
+        }
     }
+}
+
+#[test]
+fn an_approved_request_comes_from_the_record_without_its_challenge_text() {
+    let mut scene = approved();
+    scene.request.challenge = None;
+    assert!(granted(scene.decide()).from_pending());
+    for position in 0..scene.challenge().binding.len() {
+        scene.challenge().binding[position] ^= 1;
+        assert_denied(scene.decide(), Reason::ChallengeSignature, &format!("binding octet {position}"));
+        scene.challenge().binding[position] ^= 1;
+    }
+    let expiry = scene.challenge().expires_at;
+    scene.challenge().expires_at = expiry + Span::from_days(1);
+    assert_denied(scene.decide(), Reason::ChallengeSignature, "prolonged");
+    scene.challenge().expires_at = expiry;
+    scene.challenge().id.0[0] ^= 1;
+    assert_denied(scene.decide(), Reason::ChallengeSignature, "another id");
+    scene.challenge().id.0[0] ^= 1;
+    scene.facts.approval = None;
+    assert_denied(scene.decide(), Reason::ChallengeMissing, "nobody approved");
 }
 
 #[test]

@@ -93,7 +93,8 @@ fn names_are_filled_in_from_the_record() {
 #[test]
 fn a_renewal_signer_with_a_challenge_stands_by_the_challenge() {
     let mut scene = Scene::new();
-    scene.request.signer = RequestSigner::Ours { serial: SerialNumber::from_random([1; 16]), digest: [1; 32] };
+    scene.request.signer =
+        RequestSigner::Ours { issuer: "issuing".parse().unwrap(), serial: SerialNumber::from_random([1; 16]), digest: [1; 32] };
     scene.request.signer_key_digest = [4; 32];
     // The certificate itself is not even on record: the challenge permits the request.
     granted(scene.decide());

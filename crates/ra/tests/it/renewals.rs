@@ -11,7 +11,7 @@ use lanyard_model::{
     usage::{ExtendedKeyUsages, KeyUsage, KeyUsages},
 };
 use lanyard_ra::{
-    decide::{Approved, Subjects, subjects_of},
+    decide::{Facts, Subjects, subjects_of},
     reason::Reason,
 };
 
@@ -113,7 +113,7 @@ fn what_is_wrong_with_the_certificate() {
         ("asked at another profile", Reason::RenewalOtherProfile, |s| s.request.profile = "legacy".parse().unwrap()),
         ("weak signature", Reason::RenewalWeakSignature, |s| s.request.strong_signature = false),
         ("not yet valid", Reason::Clock, |s| s.now = s.signer().not_before - Span::from_secs(1)),
-        ("approved without being held", Reason::ApprovalUnfounded, |s| s.facts.approval = Some(Approved { by: "root".into() })),
+        ("of another authority", Reason::RenewalUnknownCertificate, |s| s.signer().issuer = "root".parse().unwrap()),
     ];
     for (what, reason, change) in table {
         let mut scene = Scene::renewal();
@@ -225,8 +225,7 @@ fn the_caller_learns_whom_to_load() {
     (order.user, order.device) = (Some(user()), Some(device()));
     let both = Subjects { user: Some("jo".parse().unwrap()), device: Some("inv-7".parse().unwrap()) };
     let first = Scene::of(&order, policy());
-    assert_eq!(subjects_of(&first.request, first.facts.challenge.as_ref(), None), both);
-    assert_eq!(subjects_of(&first.request, None, None), Subjects::default());
-    let renewal = Scene::renewal_of(&order);
-    assert_eq!(subjects_of(&renewal.request, None, renewal.facts.signer_certificate.as_ref()), both);
+    assert_eq!(subjects_of(&first.facts), both);
+    assert_eq!(subjects_of(&Facts::default()), Subjects::default());
+    assert_eq!(subjects_of(&Scene::renewal_of(&order).facts), both);
 }

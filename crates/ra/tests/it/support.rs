@@ -208,7 +208,7 @@ impl Scene {
         });
         scene.facts.challenge = None;
         scene.request.challenge = None;
-        scene.request.signer = RequestSigner::Ours { serial, digest: sha256(&der) };
+        scene.request.signer = RequestSigner::Ours { issuer: "issuing".parse().unwrap(), serial, digest: sha256(&der) };
         scene.request.renewal = true;
         scene.request.id = request_id(2);
         scene.request.content.key = key(content.key.kind, 2);
