@@ -3,7 +3,7 @@
 use der::{Decode, Encode};
 use lanyard_model::time::Timestamp;
 use lanyard_pki::{extension, general_name, name, oids, spki, time, tlv::Reader};
-use x509_cert::{TbsCertificate, Version, certificate::Rfc5280};
+use x509_cert::{TbsCertificate, Version};
 
 use crate::{authority::Authority, error::CaError, prepare::Prepared};
 
@@ -25,7 +25,7 @@ impl Prepared {
         Ok(Linted(self))
     }
 
-    fn lint_frame(&self, tbs: &TbsCertificate<Rfc5280>, authority: &Authority) -> Result<(), CaError> {
+    fn lint_frame(&self, tbs: &TbsCertificate, authority: &Authority) -> Result<(), CaError> {
         let content = &self.content;
         demand(tbs.version() == Version::V3, "its version is not 3")?;
         let serial = tbs.serial_number().as_bytes();

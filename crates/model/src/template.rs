@@ -162,6 +162,7 @@ const fn no_grace() -> Span {
 
 /// Shorthand used wherever a rule refers to usages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Usages {
     /// keyUsage.
     pub key_usage: KeyUsages,

@@ -95,7 +95,7 @@ impl Default for Limits {
     }
 }
 
-fn default_profile() -> ProfileName {
+pub(crate) fn default_profile() -> ProfileName {
     // "default" fits the alphabet of names; the parse cannot fail.
     #[allow(clippy::expect_used)]
     "default".parse().expect("a valid profile name")
@@ -115,7 +115,8 @@ impl Config {
         if config.crl.refresh.secs() < 60 || config.crl.refresh >= config.crl.lifetime {
             return Err(fault("crl.refresh must be at least 1m and shorter than crl.lifetime".into()));
         }
-        let sound = config.limits.connections > 0 && config.limits.head_timeout.secs() > 0 && config.limits.body_window.secs() > 0;
+        let sound =
+            config.limits.connections > 0 && config.limits.head_timeout.secs() > 0 && config.limits.body_window.secs() > 0;
         if !sound || config.limits.handshake_timeout.secs() == 0 {
             return Err(fault("limits must be greater than zero".into()));
         }
@@ -220,7 +221,9 @@ mod tests {
     #[test]
     fn unknown_keys_and_impossible_values_are_refused() {
         let text = sample().to_commented_text();
-        for (from, to) in [("[crl]", "[crl]\nlifetimes = \"1d\""), ("http://pki", "https://pki"), ("refresh = \"1d\"", "refresh = \"9d\"")] {
+        for (from, to) in
+            [("[crl]", "[crl]\nlifetimes = \"1d\""), ("http://pki", "https://pki"), ("refresh = \"1d\"", "refresh = \"9d\"")]
+        {
             assert!(Config::from_text(&text.replace(from, to), Path::new("lanyard.toml")).is_err(), "{to}");
         }
     }

@@ -95,7 +95,8 @@ impl Keyring {
                     self.roots.push(certificate.clone());
                 }
                 let signer = Box::new(SoftwareSigner::from_pkcs8(&key).map_err(fault)?);
-                let (crl_url, certificate_url) = (format!("{url}/crl/{}.crl", record.name), format!("{url}/ca/{}.cer", record.name));
+                let (crl_url, certificate_url) =
+                    (format!("{url}/crl/{}.crl", record.name), format!("{url}/ca/{}.cer", record.name));
                 let authority = Authority::new(record.name.clone(), certificate, signer, crl_url, certificate_url)?;
                 self.authorities.entry(record.name).or_insert_with(|| Arc::new(authority));
             }

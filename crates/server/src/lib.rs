@@ -1,1 +1,20 @@
-//! lanyard serve: HTTP edges, flows, jobs, administrator's interface.
+//! `lanyard serve`: the HTTP edges, the flows behind them, periodic jobs, the administrator's interface.
+//!
+//! Start reading at [`flow::enroll`], the main job on one page; [`serve`] starts everything, [`init`] creates an installation.
+//!
+//! Must never enter: rules who may have what (`ra`), parsing of wire formats (`enroll`, `pki`).
+
+pub mod api;
+pub mod clock;
+pub mod config;
+pub mod edge;
+pub mod error;
+pub mod flow;
+pub mod init;
+pub mod installation;
+pub mod jobs;
+pub mod keyring;
+pub mod policy_files;
+pub mod serve;
+pub mod state;
+pub mod telemetry;

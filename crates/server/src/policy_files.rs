@@ -14,5 +14,5 @@ use crate::{
 pub fn load(installation: &Installation, instance: String, organization: String) -> Result<Policy, ServerError> {
     let templates = Templates::load(read_toml_files(&installation.templates())?)?;
     let profiles = Profiles::load(read_toml_files(&installation.profiles())?)?;
-    Ok(Policy { instance, organization, templates, profiles })
+    Ok(Policy::new(instance, organization, templates, profiles)?)
 }

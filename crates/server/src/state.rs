@@ -38,6 +38,8 @@ pub struct Server {
     pub telemetry: Telemetry,
     /// Templates and profiles.
     pub policy: RwLock<Arc<Policy>>,
+    /// When this process began; what was granted before and is not signed was interrupted.
+    pub started_at: Timestamp,
     /// Wakes the CRL job.
     pub crl_wanted: tokio::sync::Notify,
 }

@@ -48,6 +48,9 @@ pub enum ScepError {
     /// The self-signed signer does not hold the key that is to be certified.
     #[error("the message is signed by another key than the one to be certified")]
     SignerKey,
+    /// A RenewalReq that no certificate of ours signed.
+    #[error("a RenewalReq is not signed by a certificate of this authority")]
+    RenewalSigner,
     /// signingTime is outside the profile's window.
     #[error("the signing time is too far from the present")]
     SigningTime,
@@ -82,6 +85,7 @@ impl ScepError {
             Self::Signature(_) => "scep.signature",
             Self::Envelope(_) => "scep.envelope",
             Self::SignerKey => "scep.signer-key",
+            Self::RenewalSigner => "scep.renewal-signer",
             Self::SigningTime => "scep.signing-time",
             Self::Reply(_) => "scep.reply",
             Self::CaCertificates(_) => "scep.ca-certificates",

@@ -230,6 +230,13 @@ impl PkiMessage {
 }
 
 impl Envelope {
+    /// How it is encrypted to whichever of our keys it names.
+    #[must_use]
+    pub fn mirror(&self, keys: &[RegistrationKey<'_>]) -> Option<Mirror> {
+        let recipient = keys.iter().find_map(|key| self.0.recipient(key.certificate))?;
+        Some(Mirror { cipher: self.0.cipher, transport: recipient.transport? })
+    }
+
     /// Content encryption.
     #[must_use]
     pub const fn cipher(&self) -> ContentCipher {

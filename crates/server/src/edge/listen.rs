@@ -1,12 +1,18 @@
 //! Accepting connections: so many at a time, heads and handshakes within their time, and an orderly end.
 
-use std::{convert::Infallible, fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -81,9 +87,9 @@ pub async fn serve_tcp(
             let _place = place;
             let peer = Peer::Network(address);
             match tls {
-                None => connection(stream, router, peer, &limits, |c| watcher.watch(c)).await,
+                None => connection(stream, router, peer, &limits, watcher).await,
                 Some(acceptor) => match timeout(seconds(&limits.handshake_timeout), acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, router, peer, &limits, |c| watcher.watch(c)).await,
+                    Ok(Ok(stream)) => connection(stream, router, peer, &limits, watcher).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
                     Err(_) => server.telemetry.count("lanyard_http_refused_total", &[("cause", "slow-handshake".into())]),
                 },
@@ -115,7 +121,7 @@ pub async fn serve_unix(listener: UnixListener, router: Router, limits: Limits, 
         // Without a known user there is nobody to audit: such a connection is dropped.
         let Ok(uid) = stream.peer_cred().map(|c| c.uid()) else { continue };
         let (router, limits, watcher) = (router.clone(), limits.clone(), graceful.watcher());
-        tokio::spawn(async move { connection(stream, router, Peer::Local(uid), &limits, |c| watcher.watch(c)).await });
+        tokio::spawn(async move { connection(stream, router, Peer::Local(uid), &limits, watcher).await });
     }
     let _ = timeout(GRACE, graceful.shutdown()).await;
 }
@@ -130,12 +136,39 @@ fn seconds(span: &lanyard_model::time::Span) -> Duration {
     Duration::from_secs(u64::try_from(span.secs()).unwrap_or(10))
 }
 
-type Connection<S> = http1::Connection<TokioIo<S>, Handler>;
-type Handler = hyper::service::HttpService;
-
-async fn connection<S, F>(stream: S, router: Router, peer: Peer, limits: &Limits, watch: impl FnOnce(Connection<S>) -> F)
+/// Serves one connection. The head of each request must come within its time, which also ends idle connections.
+async fn connection<S>(stream: S, router: Router, peer: Peer, limits: &Limits, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Future<Output = Result<(), hyper::Error>>,
 {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let (router, peer) = (router.clone(), peer.clone());
+        async move { Ok::<_, Infallible>(answer(router, peer, request).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(seconds(&limits.head_timeout))
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_FIELDS)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(served).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(router: Router, peer: Peer, mut request: Request<Incoming>) -> Response {
+    let octets: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if octets > MAX_FIELD_OCTETS {
+        return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
+    }
+    request.extensions_mut().insert(peer);
+    let answered = AssertUnwindSafe(router.oneshot(request.map(Body::new))).catch_unwind().await;
+    match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_) => {
+            tracing::error!("a request ended in a panic; the server goes on");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }

@@ -59,7 +59,8 @@ pub async fn crl(State(server): State<Arc<Server>>, Path(file): Path<String>, he
     } else {
         ([(CONTENT_TYPE, "application/pkix-crl")], crl.der).into_response()
     };
-    let fields = [(ETAG, tag), (LAST_MODIFIED, http_date(crl.this_update)), (CACHE_CONTROL, format!("public, max-age={seconds}"))];
+    let fields =
+        [(ETAG, tag), (LAST_MODIFIED, http_date(crl.this_update)), (CACHE_CONTROL, format!("public, max-age={seconds}"))];
     for (field, value) in fields {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(field, value);

@@ -91,8 +91,12 @@ async fn operation(server: &Server, profile: &Profile, message: Option<Vec<u8>>,
         Some(message) => message,
         None => match read_body(request.into_body(), MAX_MESSAGE, &server.config.limits).await {
             Ok(body) => body,
-            Err(BodyError::TooLarge) => return refused(server, "too-large", StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"),
-            Err(BodyError::TooSlow) => return refused(server, "slow-body", StatusCode::REQUEST_TIMEOUT, "the message came too slowly"),
+            Err(BodyError::TooLarge) => {
+                return refused(server, "too-large", StatusCode::PAYLOAD_TOO_LARGE, "the message is too large");
+            }
+            Err(BodyError::TooSlow) => {
+                return refused(server, "slow-body", StatusCode::REQUEST_TIMEOUT, "the message came too slowly");
+            }
             Err(BodyError::Broken) => return refused(server, "broken-body", StatusCode::BAD_REQUEST, "the message broke off"),
         },
     };

@@ -6,11 +6,13 @@ use lanyard_model::{
     enroll::{EnrollRequest, RequestSigner, RequestedContent},
     id::RequestId,
     request::{RequestRecord, RequestState},
+    text::unhex,
 };
-use lanyard_ra::decide::{Approved, Facts, decide, subjects_of};
+use lanyard_ra::decide::{Approved, Facts, decide};
+use lanyard_store::ports::Opening;
 
 use super::{
-    enroll::{Reopened, carry_out},
+    enroll::{Reopened, carry_out, subjects},
     outcome::Outcome,
 };
 use crate::{error::ServerError, state::Server};
@@ -23,7 +25,7 @@ pub async fn approve(server: &Server, id: RequestId, by: &str) -> Result<Outcome
     let record = pending(server, id).await?;
     let audit = server.request_event(AuditKind::RequestApproved, by, id);
     server.store.append_audit(audit).await?;
-    let reopened = Reopened { decided_by: Some(by.to_owned()), abandons: None, challenge: None };
+    let reopened = Reopened { decided_by: Some(by.to_owned()), opening: Opening::Pending, challenge: None };
     decide_again(server, &record, Approved { by: by.to_owned() }, reopened).await
 }
 
@@ -39,17 +41,11 @@ pub async fn decide_again(
 ) -> Result<Outcome, ServerError> {
     let request = request_of(record)?;
     reopened.challenge = record.challenge.as_deref().and_then(parse_challenge_id);
-    let mut facts = Facts { approval: Some(approval), ..Facts::default() };
-    if let Some(id) = reopened.challenge {
-        facts.challenge = server.store.load_challenge(id).await?;
-    }
-    let subjects = subjects_of(&facts);
-    if let Some(name) = subjects.user {
-        facts.user = server.store.load_user(&name).await?;
-    }
-    if let Some(id) = subjects.device {
-        facts.device = server.store.load_device(&id).await?;
-    }
+    let challenge = match reopened.challenge {
+        Some(id) => server.store.load_challenge(id).await?,
+        None => None,
+    };
+    let facts = subjects(server, Facts { challenge, approval: Some(approval), ..Facts::default() }).await?;
     let decision = decide(&request, &facts, &server.policy(), &server.challenge_keys, server.now());
     carry_out(server, &request, &record.context, decision, Some(reopened)).await
 }
@@ -66,11 +62,8 @@ pub async fn deny(server: &Server, id: RequestId, by: &str, why: &str) -> Result
     record.detail = Some(format!("denied by {by}: {why}"));
     record.decided_at = Some(server.now());
     record.decided_by = Some(by.to_owned());
-    let audit = AuditEvent {
-        reason: record.reason.clone(),
-        detail: Some(why),
-        ..server.request_event(AuditKind::RequestDenied, by, id)
-    };
+    let audit =
+        AuditEvent { reason: record.reason.clone(), detail: Some(why), ..server.request_event(AuditKind::RequestDenied, by, id) };
     server.store.save_denied(record, None, audit).await?;
     Ok(())
 }
@@ -88,7 +81,8 @@ async fn pending(server: &Server, id: RequestId) -> Result<RequestRecord, Server
 /// The request as its record tells it, without the challenge's text, which is never stored.
 fn request_of(record: &RequestRecord) -> Result<EnrollRequest, ServerError> {
     let unreadable = || ServerError::Conflict(format!("request {} holds no claims that could be decided", record.id));
-    let content: RequestedContent = serde_json::from_slice(record.claims.as_deref().ok_or_else(unreadable)?).map_err(|_| unreadable())?;
+    let content: RequestedContent =
+        serde_json::from_slice(record.claims.as_deref().ok_or_else(unreadable)?).map_err(|_| unreadable())?;
     Ok(EnrollRequest {
         id: record.id,
         protocol: record.protocol,
@@ -106,7 +100,5 @@ fn request_of(record: &RequestRecord) -> Result<EnrollRequest, ServerError> {
 }
 
 fn parse_challenge_id(text: &str) -> Option<ChallengeId> {
-    let octets: Vec<u8> =
-        text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok().and_then(|p| u8::from_str_radix(p, 16).ok())).collect::<Option<_>>()?;
-    octets.try_into().ok().map(ChallengeId)
+    unhex(text)?.try_into().ok().map(ChallengeId)
 }

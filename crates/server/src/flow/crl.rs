@@ -18,7 +18,8 @@ use crate::{error::ServerError, state::Server};
 pub async fn issue(server: &Server, name: &AuthorityName) -> Result<CrlRecord, ServerError> {
     let ring = server.keyring.get();
     let authority = Arc::clone(ring.authority(name)?);
-    let lifetime = if authority.certificate().is_self_issued() { server.config.crl.root_lifetime } else { server.config.crl.lifetime };
+    let lifetime =
+        if authority.certificate().is_self_issued() { server.config.crl.root_lifetime } else { server.config.crl.lifetime };
     let now = server.now();
     let (number, entries) = server.store.begin_crl(name, now - server.config.crl.keep_expired).await?;
     let count = entries.len();

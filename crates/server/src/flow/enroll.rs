@@ -12,18 +12,17 @@ use lanyard_model::{
     certificate::{Revocation, RevocationReason},
     challenge::{ChallengeId, ChallengeUse},
     enroll::{EnrollRequest, RequestSigner},
-    id::AuthorityName,
     request::{RequestContext, RequestRecord, RequestState},
     serial::SerialNumber,
 };
 use lanyard_pki::crypto::random::random;
 use lanyard_ra::{
     challenge::locate,
-    decide::{Approved, Decision, Denied, Facts, Held, decide, subjects_of},
+    decide::{Decision, Denied, Facts, Held, decide, subjects_of},
     grant::Grant,
     reason::Reason,
 };
-use lanyard_store::ports::{Begun, ChallengeClaim, Intent, RenewalClaim, Signed};
+use lanyard_store::ports::{Begun, ChallengeClaim, Intent, Opening, RenewalClaim, Signed};
 
 use super::{
     outcome::{Outcome, stored},
@@ -39,7 +38,7 @@ const SERIAL_TRIES: usize = 3;
 /// # Errors
 /// Our own failures only; a refusal is an [`Outcome`].
 pub async fn enroll(server: &Server, request: &EnrollRequest, context: &RequestContext) -> Result<Outcome, ServerError> {
-    let facts = facts(server, request, None).await?;
+    let facts = facts(server, request).await?;
     let decision = decide(request, &facts, &server.policy(), &server.challenge_keys, server.now());
     carry_out(server, request, context, decision, None).await
 }
@@ -48,7 +47,7 @@ pub async fn enroll(server: &Server, request: &EnrollRequest, context: &RequestC
 ///
 /// # Errors
 /// Storage errors.
-pub async fn facts(server: &Server, request: &EnrollRequest, approval: Option<Approved>) -> Result<Facts, ServerError> {
+pub async fn facts(server: &Server, request: &EnrollRequest) -> Result<Facts, ServerError> {
     let challenge = match request.challenge.as_ref().and_then(locate) {
         Some(id) => server.store.load_challenge(id).await?,
         None => None,
@@ -57,12 +56,19 @@ pub async fn facts(server: &Server, request: &EnrollRequest, approval: Option<Ap
         RequestSigner::Ours { issuer, serial, .. } => server.store.load_certificate(issuer, serial).await?,
         _ => None,
     };
-    let mut facts = Facts { challenge, signer_certificate, user: None, device: None, approval };
-    let subjects = subjects_of(&facts);
-    if let Some(name) = subjects.user {
+    subjects(server, Facts { challenge, signer_certificate, ..Facts::default() }).await
+}
+
+/// Adds the user and device that the facts name.
+///
+/// # Errors
+/// Storage errors.
+pub async fn subjects(server: &Server, mut facts: Facts) -> Result<Facts, ServerError> {
+    let named = subjects_of(&facts);
+    if let Some(name) = named.user {
         facts.user = server.store.load_user(&name).await?;
     }
-    if let Some(id) = subjects.device {
+    if let Some(id) = named.device {
         facts.device = server.store.load_device(&id).await?;
     }
     Ok(facts)
@@ -73,8 +79,8 @@ pub async fn facts(server: &Server, request: &EnrollRequest, approval: Option<Ap
 pub struct Reopened {
     /// Who approved it.
     pub decided_by: Option<String>,
-    /// The intent of an earlier, interrupted try, which is given up.
-    pub abandons: Option<(AuthorityName, SerialNumber)>,
+    /// What it was before.
+    pub opening: Opening,
     /// The challenge it consumed.
     pub challenge: Option<ChallengeId>,
 }
@@ -115,6 +121,7 @@ async fn issue(
 ) -> Result<Outcome, ServerError> {
     let ring = server.keyring.get();
     let authority = ring.authority(&grant.content().issuer)?;
+    record.claims = claims(request)?;
     for _ in 0..SERIAL_TRIES {
         let now = server.now();
         let prepared = prepare(authority, &grant, SerialNumber::from_random(random()?), now)?;
@@ -129,12 +136,10 @@ async fn issue(
             },
             request: Some(record.clone()),
             challenge: grant.challenge().filter(|_| reopened.is_none()).map(|id| claim(id, request, now)),
-            renews: grant.renews().map(|(predecessor, seen)| RenewalClaim {
-                predecessor: predecessor.clone(),
-                seen_successor: seen.cloned(),
-            }),
-            from_pending: reopened.as_ref().is_some_and(|r| r.abandons.is_none()),
-            abandons: reopened.as_ref().and_then(|r| r.abandons.clone()),
+            renews: grant
+                .renews()
+                .map(|(predecessor, seen)| RenewalClaim { predecessor: predecessor.clone(), seen_successor: seen.cloned() }),
+            opening: reopened.as_ref().map_or(Opening::New, |r| r.opening.clone()),
             now,
         };
         match server.store.begin_issuance(intent).await? {
@@ -169,6 +174,12 @@ fn describe(record: &mut RequestRecord, grant: &Grant, serial: &SerialNumber, no
     record.detail = Some(basis);
 }
 
+/// Stores the claims, so that the request can be decided again if it is held or interrupted.
+fn claims(request: &EnrollRequest) -> Result<Option<Vec<u8>>, ServerError> {
+    let claims = serde_json::to_vec(&request.content);
+    claims.map(Some).map_err(|e| ServerError::Conflict(format!("the claims cannot be stored: {e}")))
+}
+
 fn claim(id: ChallengeId, request: &EnrollRequest, now: lanyard_model::time::Timestamp) -> ChallengeClaim {
     let claim = ChallengeUse {
         at: now,
@@ -179,7 +190,13 @@ fn claim(id: ChallengeId, request: &EnrollRequest, now: lanyard_model::time::Tim
     ChallengeClaim { id, claim }
 }
 
-async fn finish(server: &Server, request: &EnrollRequest, grant: &Grant, serial: &SerialNumber, der: Vec<u8>) -> Result<(), ServerError> {
+async fn finish(
+    server: &Server,
+    request: &EnrollRequest,
+    grant: &Grant,
+    serial: &SerialNumber,
+    der: Vec<u8>,
+) -> Result<(), ServerError> {
     let now = server.now();
     let superseded = grant.renews().and_then(|(_, seen)| seen.cloned());
     let mut audit = vec![AuditEvent {
@@ -222,8 +239,7 @@ async fn hold(server: &Server, request: &EnrollRequest, mut record: RequestRecor
     record.user.clone_from(&held.binding.user);
     record.device.clone_from(&held.binding.device);
     record.challenge = Some(held.challenge.to_string());
-    let claims = serde_json::to_vec(&request.content).map_err(|e| ServerError::Conflict(format!("the claims cannot be stored: {e}")))?;
-    record.claims = Some(claims);
+    record.claims = claims(request)?;
     let audit = AuditEvent {
         detail: record.detail.clone(),
         ..server.request_event(AuditKind::RequestHeld, request.protocol.to_string(), request.id)
@@ -261,12 +277,18 @@ async fn lost(
         }
         Begun::Done | Begun::SerialTaken => return Err(ServerError::Conflict("the store answered out of turn".into())),
     };
-    let denied = Denied { reason, detail: reason.sentence().to_owned(), challenge, template: None, user: None, device: None };
     // Nothing to burn: the challenge, if any, is spent or gone.
-    refuse(server, request, record, Denied { challenge: None, ..denied }).await
+    let detail = reason.sentence().to_owned();
+    let denied = Denied { reason, detail, challenge, burn: false, template: None, user: None, device: None };
+    refuse(server, request, record, denied).await
 }
 
-async fn refuse(server: &Server, request: &EnrollRequest, mut record: RequestRecord, denied: Denied) -> Result<Outcome, ServerError> {
+async fn refuse(
+    server: &Server,
+    request: &EnrollRequest,
+    mut record: RequestRecord,
+    denied: Denied,
+) -> Result<Outcome, ServerError> {
     let now = server.now();
     let code = denied.reason.code();
     record.state = RequestState::Denied;
@@ -287,8 +309,7 @@ async fn refuse(server: &Server, request: &EnrollRequest, mut record: RequestRec
         object: record.challenge.as_ref().map(|id| format!("challenge {id}")),
         ..server.request_event(kind, request.protocol.to_string(), request.id)
     };
-    let burn = server.policy().profiles.find(&request.profile).is_none_or(|p| p.burn_on_mismatch);
-    let burnt = denied.challenge.filter(|_| burn).map(|id| claim(id, request, now));
+    let burnt = denied.challenge.filter(|_| denied.burn).map(|id| claim(id, request, now));
     server.store.save_denied(record, burnt, audit).await?;
     tracing::warn!(request = %request.id, reason = code, detail = %denied.detail, "refused");
     Ok(Outcome::Refused { reason: code.to_owned() })

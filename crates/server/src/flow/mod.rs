@@ -4,6 +4,7 @@
 
 pub mod administrate;
 pub mod approve;
+pub mod audit_chain;
 pub mod challenge;
 pub mod crl;
 pub mod enroll;

@@ -4,10 +4,11 @@
 //! revoked (its signature may exist somewhere) and the request is decided again under a new one.
 
 use lanyard_model::{
-    request::RequestRecord,
-    time::{Span, Timestamp},
+    request::{RequestRecord, RequestState},
+    time::Span,
 };
 use lanyard_ra::decide::Approved;
+use lanyard_store::ports::Opening;
 
 use super::{
     approve::decide_again,
@@ -19,27 +20,28 @@ use crate::{error::ServerError, state::Server};
 /// After this time a grant without a signature is taken for abandoned; signing itself takes milliseconds.
 pub const ABANDONED_AFTER: Span = Span::from_secs(30);
 
+/// Whether a granted request will never be signed.
+#[must_use]
+pub fn is_abandoned(server: &Server, record: &RequestRecord) -> bool {
+    let began = record.decided_at.unwrap_or(record.received_at);
+    record.state == RequestState::Granted && (began < server.started_at || server.now() >= began + ABANDONED_AFTER)
+}
+
 /// The outcome of a granted request: waits while it is being signed, takes it up again when it was abandoned.
 ///
 /// # Errors
 /// Storage and key errors.
 pub async fn outcome(server: &Server, record: &RequestRecord) -> Result<Outcome, ServerError> {
-    let began = record.decided_at.unwrap_or(record.received_at);
-    if began >= server.started_at && server.now() < began + ABANDONED_AFTER {
+    if !is_abandoned(server, record) {
         return stored(server, record.id).await;
     }
-    let Some(abandoned) = record.certificate.clone() else { return stored(server, record.id).await };
+    let Some((issuer, serial)) = record.certificate.clone() else { return stored(server, record.id).await };
     if record.claims.is_none() {
         return Ok(Outcome::Pending);
     }
-    tracing::warn!(request = %record.id, serial = %abandoned.1, "taking up a request whose signature never came");
-    let reopened = Reopened { decided_by: record.decided_by.clone(), abandons: Some(abandoned), challenge: None };
+    tracing::warn!(request = %record.id, %serial, "taking up a request whose signature never came");
+    let reopened =
+        Reopened { decided_by: record.decided_by.clone(), opening: Opening::Abandoned { issuer, serial }, challenge: None };
     let approval = Approved { by: record.decided_by.clone().unwrap_or_else(|| "the decision before the interruption".into()) };
     decide_again(server, record, approval, reopened).await
-}
-
-/// Intents older than this at the start of the server can only be abandoned ones.
-#[must_use]
-pub const fn abandoned_before(started_at: Timestamp) -> Timestamp {
-    started_at
 }

@@ -128,7 +128,10 @@ impl Session<'_> {
     /// The same message again: its stored outcome, if it has one that lasts.
     async fn repeated(&self, message: &PkiMessage, envelope: &Envelope) -> Result<Option<Answer>, ServerError> {
         let found = self.server.store.find_request_by_message(&self.profile.name, self.digest).await?;
-        let Some(record) = found.filter(|r| r.state != RequestState::Denied) else { return Ok(None) };
+        // A refused message is judged anew. So is a renewal that was interrupted: its certificate still proves who asks.
+        let lasting =
+            |r: &RequestRecord| r.state != RequestState::Denied && !(r.renews.is_some() && resume::is_abandoned(self.server, r));
+        let Some(record) = found.filter(lasting) else { return Ok(None) };
         let Some(mirror) = envelope.mirror(&self.keys()) else { return Ok(None) };
         tracing::info!(request = %self.id, earlier = %record.id, "the same message again: the stored outcome answers it");
         let outcome = self.outcome_of(&record).await?;
@@ -150,6 +153,9 @@ impl Session<'_> {
         }
         let signer = self.classify(&message.signer);
         let ours = matches!(signer, RequestSigner::Ours { .. });
+        if message.message_type == MessageType::RenewalReq && !ours {
+            return Err(ScepError::RenewalSigner);
+        }
         let csr = message.certification_request(&plain, ours, self.profile.legacy_algorithms)?;
         let request = EnrollRequest {
             id: self.id,
@@ -198,7 +204,8 @@ impl Session<'_> {
 
     fn replier(&self) -> Result<Replier<'_>, ServerError> {
         let registration = self.registrations().first();
-        let registration = registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: ISSUING.into() })?;
+        let registration =
+            registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: ISSUING.into() })?;
         Ok(Replier { certificate: &registration.certificate, signer: &registration.signer })
     }
 
@@ -210,7 +217,8 @@ impl Session<'_> {
                 let mut certificates: Vec<&[u8]> = vec![der];
                 certificates.extend(chain.iter().filter(|c| !c.is_self_issued()).map(|c| c.der()));
                 let recipient = &message.signer;
-                let reply = CertRep::Success { certificates: &certificates, recipient, recipient_key: &message.signer_key, mirror };
+                let reply =
+                    CertRep::Success { certificates: &certificates, recipient, recipient_key: &message.signer_key, mirror };
                 encode(reply, &message.reply_to, self.replier()?)
             }
             Outcome::Pending => encode(CertRep::Pending, &message.reply_to, self.replier()?),

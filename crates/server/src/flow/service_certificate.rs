@@ -15,7 +15,7 @@ use lanyard_pki::{
     key::Signer,
 };
 use lanyard_ra::service::{self, ServiceRole};
-use lanyard_store::ports::{Begun, Intent, Signed, Store};
+use lanyard_store::ports::{Begun, Intent, Opening, Signed, Store};
 
 use crate::error::ServerError;
 
@@ -66,8 +66,7 @@ pub async fn issue(store: &dyn Store, unseal: &UnsealKey, role: ServiceRole, ord
         request: None,
         challenge: None,
         renews: None,
-        from_pending: false,
-        abandons: None,
+        opening: Opening::New,
         audit: event(AuditKind::RequestGranted),
         now,
     };
@@ -106,4 +105,17 @@ pub fn key_id(role: AuthorityRole, serial: &SerialNumber) -> Result<KeyId, Serve
 pub fn is_due(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> bool {
     let third = (not_after.secs() - not_before.secs()) / 3;
     now.secs() >= not_after.secs() - third
+}
+
+/// Names for a service certificate from the configured texts; a registration certificate has none.
+///
+/// # Errors
+/// [`ServerError::Invalid`] naming the text.
+pub fn names(role: ServiceRole, texts: &[String]) -> Result<Vec<SubjectAltName>, ServerError> {
+    match role {
+        ServiceRole::Registration => Ok(Vec::new()),
+        ServiceRole::TlsServer => {
+            texts.iter().map(|text| text.parse().map_err(|e| ServerError::Invalid(format!("tls-names: {e}")))).collect()
+        }
+    }
 }

@@ -1,0 +1,109 @@
+//! Authorities, their CRLs, templates and profiles.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::Extensions,
+};
+use lanyard_model::{
+    audit::{AuditEvent, AuditKind},
+    authority::AuthorityRole,
+    id::AuthorityName,
+    text::printable,
+};
+use lanyard_pki::{certificate::Certificate, pem};
+
+use super::{
+    problem::ApiResult,
+    router::actor,
+    types::{Authority, Named, digest},
+};
+use crate::{error::ServerError, flow::crl, installation::read_file, policy_files, state::Server};
+
+/// `GET /authorities`.
+pub async fn list(State(server): State<Arc<Server>>) -> ApiResult<Vec<Authority>> {
+    let mut authorities = Vec::new();
+    for record in server.store.list_authorities().await? {
+        let certificate = Certificate::decode(&record.certificate)?;
+        let is_ca = matches!(record.role, AuthorityRole::Root | AuthorityRole::Issuing);
+        let newest = if is_ca { server.store.load_crl(&record.name).await? } else { None };
+        authorities.push(Authority {
+            name: record.name.to_string(),
+            role: record.role.to_string(),
+            subject: certificate.subject()?.to_string(),
+            serial: certificate.serial().map(|s| s.to_string()).unwrap_or_default(),
+            key: certificate.public_key()?.kind.to_string(),
+            not_before: record.not_before.to_string(),
+            not_after: record.not_after.to_string(),
+            fingerprint: digest(&certificate.fingerprint()),
+            crl_url: is_ca.then(|| format!("{}/crl/{}.crl", server.config.url, record.name)),
+            crl_number: newest.as_ref().map(|c| c.number),
+            crl_next_update: newest.as_ref().map(|c| c.next_update.to_string()),
+            pem: pem::encode(pem::CERTIFICATE, certificate.der()),
+        });
+    }
+    Ok(Json(authorities))
+}
+
+/// `POST /authorities/{name}/crl`: signs a CRL now.
+pub async fn issue_crl(State(server): State<Arc<Server>>, Path(name): Path<String>) -> ApiResult<u64> {
+    let name: AuthorityName = name.parse().map_err(|e: lanyard_model::id::IdError| ServerError::Invalid(e.to_string()))?;
+    Ok(Json(crl::issue(&server, &name).await?.number))
+}
+
+/// `GET /templates`.
+pub async fn templates(State(server): State<Arc<Server>>) -> ApiResult<Vec<Named>> {
+    let policy = server.policy();
+    let named = policy.templates.iter().map(|t| Named {
+        name: t.name.to_string(),
+        revision: t.revision,
+        description: t.description.clone(),
+        text: None,
+    });
+    Ok(Json(named.collect()))
+}
+
+/// `GET /templates/{name}`.
+pub async fn template(State(server): State<Arc<Server>>, Path(name): Path<String>) -> ApiResult<Named> {
+    let policy = server.policy();
+    let found = name.parse().ok().and_then(|name| policy.templates.find(&name));
+    let found = found.ok_or_else(|| ServerError::NotFound { what: "template", name: printable(&name) })?;
+    let text = read_file(&server.installation.templates().join(format!("{}.toml", found.name)))?;
+    let (revision, description) = (found.revision, found.description.clone());
+    Ok(Json(Named { name: found.name.to_string(), revision, description, text: Some(text) }))
+}
+
+/// `GET /profiles`.
+pub async fn profiles(State(server): State<Arc<Server>>) -> ApiResult<Vec<Named>> {
+    let policy = server.policy();
+    let named = policy.profiles.iter().map(|p| Named {
+        name: p.name.to_string(),
+        revision: p.revision,
+        description: p.description.clone(),
+        text: None,
+    });
+    Ok(Json(named.collect()))
+}
+
+/// `GET /profiles/{name}`.
+pub async fn profile(State(server): State<Arc<Server>>, Path(name): Path<String>) -> ApiResult<Named> {
+    let policy = server.policy();
+    let found = name.parse().ok().and_then(|name| policy.profiles.find(&name));
+    let found = found.ok_or_else(|| ServerError::NotFound { what: "profile", name: printable(&name) })?;
+    let text = read_file(&server.installation.profiles().join(format!("{}.toml", found.name)))?;
+    let (revision, description) = (found.revision, found.description.clone());
+    Ok(Json(Named { name: found.name.to_string(), revision, description, text: Some(text) }))
+}
+
+/// `POST /policy/reload`: reads templates and profiles again. Broken files change nothing.
+pub async fn reload(State(server): State<Arc<Server>>, extensions: Extensions) -> ApiResult<String> {
+    let instance = server.policy().instance.clone();
+    let policy = policy_files::load(&server.installation, instance, server.config.organization.clone())?;
+    let summary = format!("{} templates, {} profiles", policy.templates.iter().count(), policy.profiles.iter().count());
+    let audit = AuditEvent { detail: Some(summary.clone()), ..server.event(AuditKind::PolicyChanged, actor(&extensions)) };
+    server.store.append_audit(audit).await?;
+    *server.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(policy);
+    Ok(Json(summary))
+}

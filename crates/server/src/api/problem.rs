@@ -1,0 +1,34 @@
+//! Errors as problem documents (RFC 9457).
+
+use axum::{
+    Json,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use lanyard_ra::error::RaError;
+use lanyard_store::error::StoreError;
+
+use super::types::Problem;
+use crate::error::{ServerError, chain};
+
+/// Result of a handler.
+pub type ApiResult<T> = Result<Json<T>, ServerError>;
+
+impl IntoResponse for ServerError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Invalid(_) | Self::Pki(_) => StatusCode::BAD_REQUEST,
+            Self::Policy(RaError::OrderRefused { .. } | RaError::OrderLifetime { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Store(StoreError::Stopped | StoreError::Closed) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let detail = chain(&self);
+        if status.is_server_error() {
+            tracing::error!(code = self.code(), error = %detail, "an administrator's call failed");
+        }
+        let problem = Problem { code: self.code().to_owned(), title: self.to_string(), detail };
+        (status, [(CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
+    }
+}

@@ -1,0 +1,179 @@
+//! Starting and stopping the server.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, RwLock},
+};
+
+use lanyard_ca::keys::unseal::{Derivation, UnsealKey};
+use lanyard_model::{audit::AuditKind, secret::SecretBytes, secret::SecretText};
+use lanyard_pki::crypto::digest::hmac_sha256;
+use lanyard_ra::challenge::ChallengeKeys;
+use lanyard_store::{ports::Store, sqlite::Sqlite};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    edge::{
+        admin_socket,
+        listen::{Acceptor, serve_tcp, serve_unix},
+        router, tls,
+    },
+    error::ServerError,
+    flow::audit_chain,
+    init::{DERIVATION, INSTANCE, MASTER_SECRET, key_id},
+    installation::{Installation, read_file, read_secret},
+    jobs::runner,
+    keyring::{CurrentKeyring, Keyring},
+    policy_files,
+    state::Server,
+    telemetry::Telemetry,
+};
+
+/// Where the unseal key comes from at the start.
+pub enum Unseal {
+    /// The contents of this key file.
+    File(std::path::PathBuf),
+    /// A passphrase.
+    Passphrase(SecretText),
+}
+
+/// A running server.
+pub struct Running {
+    /// Its parts.
+    pub server: Arc<Server>,
+    /// Address of plain HTTP, with the port that was really taken.
+    pub http: SocketAddr,
+    /// Address of HTTPS.
+    pub https: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Opens an installation without listening: configuration, store, keys and policy, all checked.
+///
+/// # Errors
+/// Everything that keeps the server from starting.
+pub async fn open(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>) -> Result<Arc<Server>, ServerError> {
+    let installation = Installation::at(dir);
+    installation.check_modes()?;
+    let config = Config::from_text(&read_file(&installation.config())?, &installation.config())?;
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&installation.database()).await?);
+    let now = clock.now();
+    let unseal = unseal_key(store.as_ref(), unseal).await?;
+    let instance = store.load_setting(INSTANCE).await?.and_then(|octets| String::from_utf8(octets).ok());
+    let instance = instance.ok_or_else(|| {
+        ServerError::Conflict(
+            "the data directory is not complete; was `lanyard init` interrupted? Remove it and begin anew".into(),
+        )
+    })?;
+    let master = store.load_key(&key_id(MASTER_SECRET)?).await?;
+    let master = master.ok_or_else(|| ServerError::NotFound { what: "sealed key", name: MASTER_SECRET.into() })?;
+    let master = unseal.open(&master)?;
+    let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
+    let policy = policy_files::load(&installation, instance, config.organization.clone())?;
+    let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
+    Ok(Arc::new(Server {
+        installation,
+        config,
+        store,
+        clock,
+        keyring: CurrentKeyring::new(ring),
+        unseal,
+        challenge_keys: ChallengeKeys::derive(&master),
+        rejection_secret: derive(b"lanyard-implicit-rejection-v1"),
+        audit_secret: derive(b"lanyard-audit-head-v1"),
+        telemetry: Telemetry::default(),
+        policy: RwLock::new(Arc::new(policy)),
+        started_at: now,
+        crl_wanted: tokio::sync::Notify::new(),
+    }))
+}
+
+async fn unseal_key(store: &dyn Store, unseal: Unseal) -> Result<UnsealKey, ServerError> {
+    match unseal {
+        Unseal::File(path) => Ok(UnsealKey::from_file(&read_secret(&path)?)?),
+        Unseal::Passphrase(passphrase) => {
+            let stored = store.load_setting(DERIVATION).await?.and_then(|octets| String::from_utf8(octets).ok());
+            let stored = stored
+                .ok_or_else(|| ServerError::Invalid("this installation is opened by a key file: give --unseal-file".into()))?;
+            let derivation = Derivation::from_text(&stored)?;
+            let key = tokio::task::spawn_blocking(move || UnsealKey::from_passphrase(&passphrase, &derivation)).await;
+            Ok(key.map_err(|_| ServerError::Conflict("deriving the unseal key was interrupted".into()))??)
+        }
+    }
+}
+
+/// Starts the listeners and jobs. When this returns, connections are accepted.
+///
+/// # Errors
+/// [`ServerError::Listen`], [`ServerError::Tls`], [`ServerError::Conflict`] when a server runs on the directory already.
+pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
+    let admin = admin_socket::open(&server.installation.admin_socket()).await?;
+    let http = bind(server.config.listen.http).await?;
+    let https = bind(server.config.listen.https).await?;
+    let address = |l: &TcpListener| l.local_addr().map_err(|source| ServerError::Listen { address: "?".into(), source });
+    let (http_address, https_address) = (address(&http)?, address(&https)?);
+    let acceptor = acceptor(&server)?;
+    // The first CRLs exist before anybody can ask for them.
+    crate::flow::crl::refresh(&server, false).await?;
+    let started = server.event(AuditKind::Started, "server");
+    server.store.append_audit(started).await?;
+
+    let (stop, stopping) = watch::channel(false);
+    let public = router::public(Arc::clone(&server));
+    let administrator = router::administrator(Arc::clone(&server));
+    let tasks = vec![
+        tokio::spawn(serve_tcp(http, public.clone(), None, Arc::clone(&server), stopping.clone())),
+        tokio::spawn(serve_tcp(https, public, Some(acceptor), Arc::clone(&server), stopping.clone())),
+        tokio::spawn(serve_unix(admin, administrator, server.config.limits.clone(), stopping.clone())),
+        tokio::spawn(runner::run(Arc::clone(&server), stopping)),
+    ];
+    tracing::info!(http = %http_address, https = %https_address, "serving");
+    Ok(Running { server, http: http_address, https: https_address, stop, tasks })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address: address.to_string(), source })
+}
+
+/// Makes acceptors; a renewed server certificate is used from the next connection on.
+fn acceptor(server: &Arc<Server>) -> Result<Acceptor, ServerError> {
+    let ring = server.keyring.get();
+    let first = (ring.tls().map(|t| t.certificate.fingerprint()), tls::acceptor(&ring)?);
+    let (server, current) = (Arc::clone(server), std::sync::Mutex::new(first));
+    Ok(Arc::new(move || -> TlsAcceptor {
+        let ring = server.keyring.get();
+        let newest = ring.tls().map(|t| t.certificate.fingerprint());
+        let mut current = current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if current.0 != newest {
+            match tls::acceptor(&ring) {
+                Ok(acceptor) => *current = (newest, acceptor),
+                Err(error) => tracing::error!(%error, "the renewed server certificate cannot be used"),
+            }
+        }
+        current.1.clone()
+    }))
+}
+
+impl Running {
+    /// Stops: no new connections, open requests finish (10 seconds at most), the store is closed.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        let stopped = self.server.event(AuditKind::Stopped, "server");
+        if let Err(error) = self.server.store.append_audit(stopped).await {
+            tracing::error!(%error, "the stop cannot be audited");
+        }
+        if let Err(error) = audit_chain::sign_head(&self.server).await {
+            tracing::error!(%error, "the head of the audit log cannot be signed");
+        }
+        self.server.store.close().await;
+        let _ = std::fs::remove_file(self.server.installation.admin_socket());
+    }
+}
