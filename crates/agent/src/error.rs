@@ -1,0 +1,218 @@
+//! What can go wrong on a device, ordered by fault: the server's answer, the caller, ourselves.
+
+use std::path::{Path, PathBuf};
+
+use lanyard_enroll::scep::error::ScepError;
+use lanyard_model::{key::KeyKind, text::printable};
+use lanyard_pki::error::PkiError;
+
+/// An error of this room. The text names the cause, [`AgentError::fix`] the remedy; `code` is stable and documented in `docs/errors.md`.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The server cannot be reached, or the connection broke before the answer was complete.
+    #[error("the server at {url} did not answer {operation}: {cause}")]
+    Unreachable {
+        /// What was asked.
+        operation: &'static str,
+        /// Whom.
+        url: String,
+        /// Why, with the whole chain of causes.
+        cause: String,
+    },
+    /// The server answered with an HTTP error.
+    #[error("the server answered {operation} with HTTP status {status}{}", in_words(*status))]
+    HttpStatus {
+        /// What was asked.
+        operation: &'static str,
+        /// The status.
+        status: u16,
+    },
+    /// The answer is larger than anything that SCEP needs.
+    #[error("the server's answer to {operation} has more than {limit} octets")]
+    AnswerTooLarge {
+        /// What was asked.
+        operation: &'static str,
+        /// The limit in octets.
+        limit: usize,
+    },
+    /// The certificates of the server are not those of the pinned CA.
+    #[error("{0}")]
+    CaCertificates(#[source] ScepError),
+    /// The server claims less than the least that is done.
+    #[error("{0}")]
+    Downgrade(#[source] ScepError),
+    /// The answer does not verify; nothing of it was used.
+    #[error("{0}")]
+    Answer(#[source] ScepError),
+    /// The certificate lacks a name that was asked for.
+    #[error("the server issued a certificate without what was asked for: {}", missing.join(", "))]
+    OtherNames {
+        /// Names that are missing.
+        missing: Vec<String>,
+    },
+
+    /// The URL is not one that SCEP can be spoken to.
+    #[error("'{url}' is not a SCEP URL: {problem}")]
+    Url {
+        /// As given.
+        url: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// The fingerprint is not 32 octets in hexadecimal.
+    #[error("'{0}' is not a SHA-256 fingerprint: 64 hexadecimal digits are expected, with or without colons")]
+    Fingerprint(String),
+    /// SCEP encrypts to the key, which only RSA can do.
+    #[error("a {0} key cannot be used with SCEP, which encrypts the certificate to the device's key")]
+    KeyKind(KeyKind),
+    /// No identity or held request has this id.
+    #[error("nothing in the device store has an id that begins with '{0}'")]
+    UnknownId(String),
+    /// Several have.
+    #[error("several ids in the device store begin with '{0}'")]
+    AmbiguousId(String),
+    /// The identity was renewed already.
+    #[error("the identity {id} was replaced by a newer one")]
+    Superseded {
+        /// Its id.
+        id: String,
+    },
+    /// The file with roots for TLS has no certificate in it.
+    #[error("the file with TLS roots cannot be used: {0}")]
+    TlsRoots(String),
+
+    /// The store, or a key in it, can be read by others.
+    #[error("{} can be read by other users of this device (mode {mode:03o})", path.display())]
+    Permissions {
+        /// Where.
+        path: PathBuf,
+        /// Mode found.
+        mode: u32,
+    },
+    /// A file or folder of the store failed.
+    #[error("{what} {} failed: {source}", path.display())]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of the store does not hold what it should.
+    #[error("{} is damaged: {problem}", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A key or message could not be made.
+    #[error("our own message could not be made: {0}")]
+    Own(#[source] PkiError),
+    /// Background work was cut off; the program is ending.
+    #[error("the work was interrupted")]
+    Interrupted,
+}
+
+impl AgentError {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "agent.unreachable",
+            Self::HttpStatus { .. } => "agent.http-status",
+            Self::AnswerTooLarge { .. } => "agent.answer-too-large",
+            Self::CaCertificates(_) => "agent.ca-certificates",
+            Self::Downgrade(_) => "agent.downgrade",
+            Self::Answer(_) => "agent.answer",
+            Self::OtherNames { .. } => "agent.other-names",
+            Self::Url { .. } => "agent.url",
+            Self::Fingerprint(_) => "agent.fingerprint",
+            Self::KeyKind(_) => "agent.key-kind",
+            Self::UnknownId(_) => "agent.unknown-id",
+            Self::AmbiguousId(_) => "agent.ambiguous-id",
+            Self::Superseded { .. } => "agent.superseded",
+            Self::TlsRoots(_) => "agent.tls-roots",
+            Self::Permissions { .. } => "agent.store-permissions",
+            Self::Io { .. } => "agent.store",
+            Self::Damaged { .. } => "agent.store-damaged",
+            Self::Own(_) => "agent.own-message",
+            Self::Interrupted => "agent.interrupted",
+        }
+    }
+
+    /// What to do about it, in one sentence.
+    #[must_use]
+    pub fn fix(&self) -> String {
+        let text = match self {
+            Self::Unreachable { .. } => "check the URL, the network and, for https, --tls-roots; then run the command again",
+            Self::HttpStatus { status: 404, .. } => "check the profile at the end of the URL with the administrator",
+            Self::HttpStatus { status: 429 | 500..=599, .. } => "wait and run 'lanyard device resume'; the request is kept",
+            Self::HttpStatus { .. } | Self::AnswerTooLarge { .. } => {
+                "check that the URL leads to a SCEP server and not to a proxy or a login page"
+            }
+            Self::CaCertificates(_) => {
+                "compare --ca-fingerprint with 'lanyard ca show' on the server; if they are the same, somebody is between"
+            }
+            Self::Downgrade(_) => {
+                "check that the URL leads to the SCEP server directly; if it does, the server must offer AES and SHA-256"
+            }
+            Self::Answer(_) => {
+                "tell the administrator; an answer that does not verify may be an attack or a server set up wrongly"
+            }
+            Self::OtherNames { .. } => {
+                "ask the administrator which names the record of this device has, or accept them with --accept-other-names"
+            }
+            Self::Url { .. } => "give a URL such as http://ca.example.org/scep/devices",
+            Self::Fingerprint(_) => "copy the SHA-256 fingerprint from 'lanyard ca show' on the server",
+            Self::KeyKind(_) => "ask for --key rsa:2048, rsa:3072 or rsa:4096",
+            Self::UnknownId(_) => "see 'lanyard device list'",
+            Self::AmbiguousId(_) => "give more digits of the id",
+            Self::Superseded { .. } => "renew the current identity; see 'lanyard device list'",
+            Self::TlsRoots(_) => "give a file with one or more certificates in PEM",
+            Self::Permissions { path, .. } => return format!("run: chmod go= {}", path.display()),
+            Self::Io { .. } => "check that the folder exists, belongs to this user and has space left",
+            Self::Damaged { .. } => "restore the file from a backup, or remove its folder and enrol again",
+            Self::Own(_) => "check the names and the key that were given",
+            Self::Interrupted => "run 'lanyard device resume'",
+        };
+        text.to_owned()
+    }
+
+    /// Whether sending the same message again may help.
+    #[must_use]
+    pub(crate) const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::HttpStatus { status: 429 | 500..=599, .. })
+    }
+
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { what, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn damaged(path: &Path, problem: impl std::fmt::Display) -> Self {
+        Self::Damaged { path: path.to_owned(), problem: printable(&problem.to_string()) }
+    }
+}
+
+/// An error of the messages, seen from the device: whose fault it is depends on the variant alone.
+impl From<ScepError> for AgentError {
+    fn from(error: ScepError) -> Self {
+        match error {
+            ScepError::CaCertificates(_) => Self::CaCertificates(error),
+            ScepError::Downgrade(_) => Self::Downgrade(error),
+            ScepError::Own(cause) => Self::Own(cause),
+            other => Self::Answer(other),
+        }
+    }
+}
+
+const fn in_words(status: u16) -> &'static str {
+    match status {
+        301 | 302 | 303 | 307 | 308 => " (a redirect, which is not followed)",
+        404 => " (there is no such profile)",
+        413 => " (the message is too large)",
+        429 | 503 => " (it is overloaded)",
+        _ => "",
+    }
+}

@@ -1,0 +1,127 @@
+//! First enrolment: from nothing but a URL, a fingerprint and a challenge to a certificate in the store.
+
+use std::sync::Arc;
+
+use lanyard_enroll::scep::client::message::Outgoing;
+use lanyard_model::{name::DistinguishedName, san::SubjectAltName};
+use lanyard_pki::csr::encode::{CertificationRequestInfo, encode};
+
+use super::{
+    exchange::Exchange,
+    options::{EnrollOptions, fingerprint_text},
+    outcome::{EnrollOutcome, Progress, Watcher},
+    server::ScepServer,
+    transaction::Transaction,
+};
+use crate::{
+    blocking::blocking,
+    error::AgentError,
+    key::DeviceKey,
+    store::{DeviceStore, LocalId, Pending, PendingAbout, PendingState},
+};
+
+/// Obtains a certificate. Without a store nothing is written anywhere, and a request that is held cannot be resumed.
+///
+/// # Errors
+/// [`AgentError`]. After an error the store holds at most the request under way, for `resume`.
+pub async fn enroll(
+    store: Option<&DeviceStore>,
+    options: EnrollOptions,
+    watcher: Watcher<'_>,
+) -> Result<EnrollOutcome, AgentError> {
+    let session = &options.session;
+    if options.key.is_none() && !options.key_kind.is_rsa() {
+        return Err(AgentError::KeyKind(options.key_kind));
+    }
+    let server = ScepServer::new(&options.url, session)?;
+    let server = server.trust(&options.ca_fingerprint, (session.clock)()).await?;
+    watcher(Progress::CaVerified);
+
+    let key = match &options.key {
+        Some(pkcs8) => DeviceKey::from_pkcs8(pkcs8.clone())?,
+        None => {
+            let key = DeviceKey::generate(options.key_kind).await?;
+            watcher(Progress::KeyMade(options.key_kind));
+            key
+        }
+    };
+    let csr = certification_request(&options, &key)?;
+    let transaction = Transaction::first(&key, &options.subject, (session.clock)())?;
+    let outgoing = transaction.request(&csr, &server.ca)?;
+    let begun = Begun {
+        url: &options.url,
+        ca_fingerprint: fingerprint_text(&options.ca_fingerprint),
+        subject: &options.subject,
+        san: &options.san,
+        predecessor: None,
+    };
+    let pending = begun.keep(store, &transaction, &key, &outgoing, session.clock.as_ref()).await?;
+    watcher(Progress::Sent { transaction: transaction.id.clone() });
+    Exchange::new(server, transaction, pending, store, session, watcher).run(outgoing).await
+}
+
+/// The CSR of these options, signed by the key.
+///
+/// # Errors
+/// [`AgentError::Own`].
+pub fn certification_request(options: &EnrollOptions, key: &DeviceKey) -> Result<Vec<u8>, AgentError> {
+    let info = CertificationRequestInfo {
+        subject: options.subject.clone(),
+        san: options.san.clone(),
+        key_usage: options.key_usage.clone(),
+        extended_key_usage: options.extended_key_usage.clone(),
+        extensions: Vec::new(),
+        challenge: options.challenge.clone(),
+    };
+    encode(&info, key.signer()).map_err(AgentError::Own)
+}
+
+/// A request that is about to be sent.
+pub(super) struct Begun<'a> {
+    pub(super) url: &'a str,
+    pub(super) ca_fingerprint: String,
+    pub(super) subject: &'a DistinguishedName,
+    pub(super) san: &'a [SubjectAltName],
+    pub(super) predecessor: Option<LocalId>,
+}
+
+impl Begun<'_> {
+    /// Keeps it before it is sent: whatever happens from now on, the same key and message can be used again.
+    pub(super) async fn keep(
+        self,
+        store: Option<&DeviceStore>,
+        transaction: &Transaction,
+        key: &Arc<DeviceKey>,
+        outgoing: &Outgoing,
+        clock: &(dyn Fn() -> lanyard_model::time::Timestamp + Send + Sync),
+    ) -> Result<Pending, AgentError> {
+        let first = self.predecessor.is_none();
+        let about = PendingAbout {
+            id: LocalId::generate()?,
+            state: PendingState::Sent,
+            url: self.url.to_owned(),
+            ca_fingerprint: self.ca_fingerprint,
+            subject: self.subject.clone(),
+            san: self.san.to_vec(),
+            key: key.public_key().kind,
+            transaction: transaction.id.clone(),
+            message_type: transaction.message_type.as_str().to_owned(),
+            nonce: outgoing.nonce.iter().map(|octet| format!("{octet:02x}")).collect(),
+            request_id: None,
+            begun_at: clock(),
+            predecessor: self.predecessor,
+        };
+        let pending = Pending {
+            about,
+            key: Arc::clone(key),
+            signer: first.then(|| transaction.signer_certificate.clone()),
+            message: outgoing.message.clone(),
+        };
+        let Some(store) = store.cloned() else { return Ok(pending) };
+        blocking(move || {
+            store.save_pending(&pending)?;
+            Ok(pending)
+        })
+        .await
+    }
+}

@@ -1,0 +1,97 @@
+//! Renewal: a new key for the same names, vouched for by the old certificate (RFC 8894, section 2.5).
+
+use lanyard_model::{key::KeyKind, san::SubjectAltName, secret::SecretBytes};
+use lanyard_pki::csr::encode::{CertificationRequestInfo, encode};
+
+use super::{
+    enroll::Begun,
+    exchange::Exchange,
+    options::{SessionOptions, fingerprint},
+    outcome::{EnrollOutcome, Progress, Watcher},
+    resume::resume,
+    server::ScepServer,
+    transaction::Transaction,
+};
+use crate::{
+    blocking::blocking,
+    error::AgentError,
+    key::DeviceKey,
+    store::{DeviceStore, Identity, LocalId, Status},
+};
+
+/// How to renew.
+#[derive(Clone, Default)]
+pub struct RenewOptions {
+    /// Kind of the new key; `None` makes one of the old kind.
+    pub key_kind: Option<KeyKind>,
+    /// A key made before (PKCS#8, DER); `None` makes one.
+    pub key: Option<SecretBytes>,
+    /// How to talk.
+    pub session: SessionOptions,
+}
+
+/// Renews an identity. Whether it is time is for the server to decide. The old key and certificate stay, superseded. When a renewal of
+/// this identity is under way already, it is resumed.
+///
+/// # Errors
+/// [`AgentError`]. The old identity is untouched by any of them.
+pub async fn renew(
+    store: &DeviceStore,
+    id: &LocalId,
+    options: &RenewOptions,
+    watcher: Watcher<'_>,
+) -> Result<EnrollOutcome, AgentError> {
+    let session = &options.session;
+    let (old, old_key, under_way) = {
+        let (store, id) = (store.clone(), id.clone());
+        blocking(move || {
+            let old = current(&store, &id)?;
+            let under_way = store.pendings()?.into_iter().find(|p| p.predecessor.as_ref() == Some(&id));
+            Ok((old, store.identity_key(&id)?, under_way))
+        })
+        .await?
+    };
+    if let Some(pending) = under_way {
+        return resume(store, &pending.id, session, watcher).await;
+    }
+    let server = ScepServer::new(&old.about.url, session)?;
+    let server = server.trust(&fingerprint(&old.about.ca_fingerprint)?, (session.clock)()).await?;
+    watcher(Progress::CaVerified);
+
+    let key = match &options.key {
+        Some(pkcs8) => DeviceKey::from_pkcs8(pkcs8.clone())?,
+        None => {
+            let kind = options.key_kind.unwrap_or(old.about.key);
+            let key = DeviceKey::generate(kind).await?;
+            watcher(Progress::KeyMade(kind));
+            key
+        }
+    };
+    let subject = old.certificate.subject().map_err(AgentError::Own)?;
+    let mut san = old.certificate.subject_alt_names().map_err(AgentError::Own)?;
+    // What we cannot write, the server puts back from its record.
+    san.retain(|name| !matches!(name, SubjectAltName::Unsupported(_)));
+    let info = CertificationRequestInfo { subject: subject.clone(), san: san.clone(), ..CertificationRequestInfo::default() };
+    let csr = encode(&info, key.signer()).map_err(AgentError::Own)?;
+    let transaction = Transaction::renewal(&key, &subject, (old.certificate.clone(), old_key), server.offers_renewal());
+    let outgoing = transaction.request(&csr, &server.ca)?;
+    let begun = Begun {
+        url: &old.about.url,
+        ca_fingerprint: old.about.ca_fingerprint.clone(),
+        subject: &subject,
+        san: &san,
+        predecessor: Some(id.clone()),
+    };
+    let pending = begun.keep(Some(store), &transaction, &key, &outgoing, session.clock.as_ref()).await?;
+    watcher(Progress::Sent { transaction: transaction.id.clone() });
+    Exchange::new(server, transaction, pending, Some(store), session, watcher).run(outgoing).await
+}
+
+fn current(store: &DeviceStore, id: &LocalId) -> Result<Identity, AgentError> {
+    let found = store.identities()?.into_iter().find(|identity| identity.about.id == *id);
+    match found {
+        None => Err(AgentError::UnknownId(id.to_string())),
+        Some(identity) if identity.about.status == Status::Superseded => Err(AgentError::Superseded { id: id.to_string() }),
+        Some(identity) => Ok(identity),
+    }
+}

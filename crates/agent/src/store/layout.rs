@@ -1,0 +1,144 @@
+//! The folder of a device store.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use lanyard_model::text::printable;
+use lanyard_pki::{certificate::Certificate, pem};
+
+use super::{LocalId, files};
+use crate::error::AgentError;
+
+/// Identities.
+pub(crate) const MY: &str = "my";
+/// Requests under way.
+pub(crate) const PENDING: &str = "pending";
+const CA: &str = "ca";
+const ROOT: &str = "root";
+/// What a crash left half-made is removed when it is older than this; younger it may be another process at work.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
+
+/// A device store. Cheap to clone: it is only the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceStore {
+    root: PathBuf,
+}
+
+impl DeviceStore {
+    /// Opens a store, or makes one. Folders are for this user alone (0700); a store that others can read is refused.
+    ///
+    /// # Errors
+    /// [`AgentError::Permissions`], [`AgentError::Io`].
+    pub fn open(root: &Path) -> Result<Self, AgentError> {
+        if root.exists() {
+            tighten_if_empty(root)?;
+        } else {
+            files::make_folder(root)?;
+        }
+        files::check_private(root)?;
+        for name in [MY, PENDING, CA, ROOT] {
+            let folder = root.join(name);
+            files::make_folder(&folder)?;
+            files::check_private(&folder)?;
+            remove_leftovers(&folder);
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// Folder of an identity.
+    #[must_use]
+    pub fn identity_folder(&self, id: &LocalId) -> PathBuf {
+        self.root.join(MY).join(id.as_str())
+    }
+
+    /// Folder of a request under way.
+    #[must_use]
+    pub fn pending_folder(&self, id: &LocalId) -> PathBuf {
+        self.root.join(PENDING).join(id.as_str())
+    }
+
+    /// The one identity or request whose id begins with this.
+    ///
+    /// # Errors
+    /// [`AgentError::UnknownId`], [`AgentError::AmbiguousId`].
+    pub fn find(&self, prefix: &str) -> Result<LocalId, AgentError> {
+        let prefix = prefix.to_ascii_lowercase();
+        let mut ids = self.ids(MY)?;
+        ids.extend(self.ids(PENDING)?);
+        ids.retain(|id| !prefix.is_empty() && id.as_str().starts_with(&prefix));
+        ids.sort();
+        ids.dedup();
+        let mut found = ids.into_iter();
+        match (found.next(), found.next()) {
+            (Some(id), None) => Ok(id),
+            (None, _) => Err(AgentError::UnknownId(printable(&prefix))),
+            (Some(_), Some(_)) => Err(AgentError::AmbiguousId(printable(&prefix))),
+        }
+    }
+
+    pub(crate) fn ids(&self, room: &str) -> Result<Vec<LocalId>, AgentError> {
+        let folder = self.root.join(room);
+        let entries = fs::read_dir(&folder).map_err(AgentError::io("reading", &folder))?;
+        let mut ids = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(AgentError::io("reading", &folder))?;
+            // Everything with another name is not ours, or half-made.
+            if let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                ids.push(id);
+            }
+        }
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Keeps the issuers of a certificate, nearest first, pinned CA last.
+    pub(crate) fn save_issuers(&self, chain: &[Certificate]) -> Result<(), AgentError> {
+        for (position, certificate) in chain.iter().enumerate() {
+            let room = if position + 1 == chain.len() { ROOT } else { CA };
+            let name: String = certificate.fingerprint().iter().map(|octet| format!("{octet:02x}")).collect();
+            let path = self.root.join(room).join(format!("{name}.pem"));
+            if !path.exists() {
+                files::replace(&path, pem::encode(pem::CERTIFICATE, certificate.der()).as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A folder that somebody made for us beforehand, with the usual mode and nothing in it, becomes ours. Anything else is left as it is.
+fn tighten_if_empty(root: &Path) -> Result<(), AgentError> {
+    let mut entries = fs::read_dir(root).map_err(AgentError::io("reading", root))?;
+    if entries.next().is_none() {
+        fs::set_permissions(root, fs::Permissions::from_mode(0o700)).map_err(AgentError::io("protecting", root))?;
+    }
+    Ok(())
+}
+
+fn remove_leftovers(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let old = || {
+            let modified = entry.metadata().ok()?.modified().ok()?;
+            SystemTime::now().duration_since(modified).ok().map(|age| age > LEFTOVER_AGE)
+        };
+        if (name.starts_with(".new-") || name.starts_with(".old-")) && old().unwrap_or(false) {
+            let path = entry.path();
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            if let Err(error) = removed {
+                tracing::warn!(path = %path.display(), %error, "what an interrupted run left behind cannot be removed");
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The device store: a folder with the identities of a device and the requests that are under way.
+//!
+//! Start reading at [`layout`] (the folder), then [`identity`] (what was obtained) and [`pending`] (what was asked for); [`files`] is the
+//! only place that writes.
+//!
+//! ```text
+//! my/<id>/       key.pem certificate.pem chain.pem about.json
+//! pending/<id>/  key.pem signer.pem message.der about.json
+//! ca/ root/      issuers and pinned CA certificates, named by fingerprint
+//! ```
+//!
+//! Must never enter: sockets, names of people or devices in file names, a challenge.
+
+pub mod files;
+pub mod id;
+pub mod identity;
+pub mod layout;
+pub mod pending;
+
+pub use id::LocalId;
+pub use identity::{Identity, IdentityAbout, Status};
+pub use layout::DeviceStore;
+pub use pending::{Pending, PendingAbout, PendingState};
