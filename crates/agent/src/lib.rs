@@ -12,3 +12,7 @@ pub mod scep;
 pub mod store;
 
 mod blocking;
+
+// The nouns of this room's interface come along, so that a program above needs no arrow to the rooms below.
+pub use lanyard_model as model;
+pub use lanyard_pki as pki;

@@ -1,0 +1,363 @@
+//! `lanyard device …`: the agent, on the device itself.
+//!
+//! Arguments and exit codes are here, what is printed in [`output`]; everything else is in the room `agent`.
+
+mod output;
+
+use std::{
+    io::{IsTerminal, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Args, Subcommand};
+use lanyard_agent::{
+    error::AgentError,
+    model::{
+        id::IdError,
+        key::KeyKind,
+        name::DistinguishedName,
+        san::SubjectAltName,
+        secret::SecretText,
+        time::{Span, SpanError},
+    },
+    pki::name::parse as parse_name,
+    scep::{self, EnrollOptions, EnrollOutcome, Progress, SessionOptions, options::fingerprint, renew::RenewOptions},
+    store::{DeviceStore, LocalId, Status},
+};
+
+/// Longest challenge that is read, in octets.
+const MAX_CHALLENGE: u64 = 4096;
+/// A local, transport or verification error.
+const FAILED: u8 = 1;
+/// Refused by the server.
+const REFUSED: u8 = 3;
+/// Still held when the questions were spent.
+const PENDING: u8 = 4;
+
+const EXIT_CODES: &str = "Exit codes: 0 certificate obtained; 1 local, transport or verification error; 2 usage; \
+3 refused by the server; 4 still held after --retry-count questions (go on with 'lanyard device resume').";
+
+const ENROLL_EXAMPLE: &str = "Example:
+  lanyard device enroll --scep http://ca.example.org/scep/devices --ca-fingerprint 3F:0A:…:9C \\
+    --challenge-file challenge.txt --subject CN=laptop-7,O=Example --san dns:laptop-7.example.org";
+
+/// What the agent can be told to do.
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// Obtain a certificate by SCEP with a key made on this device
+    #[command(after_help = format!("{ENROLL_EXAMPLE}\n\n{EXIT_CODES}"))]
+    Enroll(Box<EnrollArgs>),
+    /// Go on with requests that were held, or whose answer was lost
+    #[command(after_help = format!("Example:\n  lanyard device resume --retry-count 60 --retry-period 60s\n\n{EXIT_CODES}"))]
+    Resume(ResumeArgs),
+    /// List identities and requests under way
+    #[command(after_help = "Example:\n  lanyard device list")]
+    List(ListArgs),
+    /// Show one identity or request under way
+    #[command(after_help = "Example:\n  lanyard device show 3f9a")]
+    Show(ShowArgs),
+    /// Renew an identity with a new key; the server decides whether it is time
+    #[command(after_help = format!("Example:\n  lanyard device renew --all\n\n{EXIT_CODES}"))]
+    Renew(RenewArgs),
+}
+
+/// Where the identities are.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// Folder of the device store [default: $XDG_DATA_HOME/lanyard/device or ~/.local/share/lanyard/device]
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Print JSON on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// How to talk to the server.
+#[derive(Debug, Args)]
+pub struct TalkArgs {
+    /// How often to ask for a held request
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    retry_count: u32,
+    /// How long to wait before asking
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_period)]
+    retry_period: Duration,
+    /// Roots for https:// in PEM [default: those of the operating system]
+    #[arg(long, value_name = "FILE")]
+    tls_roots: Option<PathBuf>,
+    /// Keep a certificate that lacks names that were asked for
+    #[arg(long)]
+    accept_other_names: bool,
+}
+
+/// `lanyard device enroll`.
+#[derive(Debug, Args)]
+pub struct EnrollArgs {
+    /// SCEP URL, http:// or https://
+    #[arg(long, value_name = "URL")]
+    scep: String,
+    /// SHA-256 of the CA certificate, hexadecimal with or without colons
+    #[arg(long, value_name = "SHA256", value_parser = parse_fingerprint)]
+    ca_fingerprint: [u8; 32],
+    /// File with the challenge, - for standard input; never given as an argument, where other users see it
+    #[arg(long, value_name = "FILE")]
+    challenge_file: Option<PathBuf>,
+    /// Subject to ask for
+    #[arg(long, value_name = "DN", value_parser = parse_subject)]
+    subject: DistinguishedName,
+    /// Alternative name to ask for: dns:, email:, uri:, ip: or upn:; may be repeated
+    #[arg(long, value_name = "TYPE:VALUE")]
+    san: Vec<SubjectAltName>,
+    /// Kind of key
+    #[arg(long, value_name = "KIND", default_value = "rsa:2048", value_parser = parse_key)]
+    key: KeyKind,
+    #[command(flatten)]
+    talk: TalkArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// `lanyard device resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// Beginning of the id [default: every request under way]
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    #[command(flatten)]
+    talk: TalkArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// `lanyard device list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// `lanyard device show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Beginning of the id
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// `lanyard device renew`.
+#[derive(Debug, Args)]
+pub struct RenewArgs {
+    /// Beginning of the id
+    #[arg(value_name = "ID", required_unless_present = "all")]
+    id: Option<String>,
+    /// Every current identity
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+    #[command(flatten)]
+    talk: TalkArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Runs it; errors are printed.
+pub async fn run(command: DeviceCommand) -> ExitCode {
+    let json = match &command {
+        DeviceCommand::Enroll(args) => args.store.json,
+        DeviceCommand::Resume(ResumeArgs { store, .. })
+        | DeviceCommand::List(ListArgs { store })
+        | DeviceCommand::Show(ShowArgs { store, .. })
+        | DeviceCommand::Renew(RenewArgs { store, .. }) => store.json,
+    };
+    let done = match command {
+        DeviceCommand::Enroll(args) => enroll(*args).await,
+        DeviceCommand::Resume(args) => resume(args).await,
+        DeviceCommand::List(args) => list(&args),
+        DeviceCommand::Show(args) => show(&args),
+        DeviceCommand::Renew(args) => renew(args).await,
+    };
+    let code = done.unwrap_or_else(|error| {
+        output::error(&error, json);
+        FAILED
+    });
+    ExitCode::from(code)
+}
+
+async fn enroll(args: EnrollArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let challenge = args.challenge_file.as_deref().map(read_challenge).transpose()?;
+    let options = EnrollOptions {
+        challenge,
+        san: args.san,
+        key_kind: args.key,
+        session: session(&args.talk)?,
+        ..EnrollOptions::new(&args.scep, args.ca_fingerprint, args.subject)
+    };
+    let outcome = scep::enroll(Some(&store), options, &mut watch).await?;
+    Ok(finish(&store, &outcome, args.store.json))
+}
+
+async fn resume(args: ResumeArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let session = session(&args.talk)?;
+    let ids: Vec<LocalId> = match &args.id {
+        Some(prefix) => vec![store.find(prefix)?],
+        None => store.pendings()?.into_iter().map(|pending| pending.id).collect(),
+    };
+    let mut worst = 0;
+    for id in &ids {
+        let outcome = scep::resume(&store, id, &session, &mut watch).await;
+        worst = worse(worst, judge(&store, outcome, args.store.json));
+    }
+    if ids.is_empty() {
+        output::note("no request is under way");
+    }
+    Ok(worst)
+}
+
+async fn renew(args: RenewArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let options = RenewOptions { session: session(&args.talk)?, ..RenewOptions::default() };
+    let ids: Vec<LocalId> = match &args.id {
+        Some(prefix) => vec![store.find(prefix)?],
+        None => {
+            let current = store.identities()?.into_iter().filter(|identity| identity.about.status == Status::Current);
+            current.map(|identity| identity.about.id).collect()
+        }
+    };
+    let mut worst = 0;
+    for id in &ids {
+        let outcome = scep::renew(&store, id, &options, &mut watch).await;
+        worst = worse(worst, judge(&store, outcome, args.store.json));
+    }
+    if ids.is_empty() {
+        output::note("there is no identity to renew");
+    }
+    Ok(worst)
+}
+
+fn list(args: &ListArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    output::list(&store.identities()?, &store.pendings()?, args.store.json);
+    Ok(0)
+}
+
+fn show(args: &ShowArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let id = store.find(&args.id)?;
+    let under_way = store.pendings()?.into_iter().find(|pending| pending.id == id);
+    match under_way {
+        Some(pending) => output::pending(&store, &pending, args.store.json),
+        None => {
+            let identity = store.identities()?.into_iter().find(|identity| identity.about.id == id);
+            let identity = identity.ok_or_else(|| AgentError::UnknownId(id.to_string()))?;
+            output::identity(&store, &identity, args.store.json);
+        }
+    }
+    Ok(0)
+}
+
+/// Prints one outcome among several; an error ends only its own.
+fn judge(store: &DeviceStore, outcome: Result<EnrollOutcome, AgentError>, json: bool) -> u8 {
+    match outcome {
+        Ok(outcome) => finish(store, &outcome, json),
+        Err(error) => {
+            output::error(&error, json);
+            FAILED
+        }
+    }
+}
+
+fn finish(store: &DeviceStore, outcome: &EnrollOutcome, json: bool) -> u8 {
+    output::outcome(store, outcome, json);
+    match outcome {
+        EnrollOutcome::Issued(_) => 0,
+        EnrollOutcome::Refused(_) => REFUSED,
+        EnrollOutcome::StillPending { .. } => PENDING,
+    }
+}
+
+/// An error outweighs a refusal, a refusal a held request, that a success.
+const fn worse(a: u8, b: u8) -> u8 {
+    match (a, b) {
+        (FAILED, _) | (_, FAILED) => FAILED,
+        (REFUSED, _) | (_, REFUSED) => REFUSED,
+        (PENDING, _) | (_, PENDING) => PENDING,
+        _ => 0,
+    }
+}
+
+fn watch(progress: Progress) {
+    output::note(&progress.to_string());
+}
+
+fn session(talk: &TalkArgs) -> Result<SessionOptions, AgentError> {
+    let tls_roots = talk.tls_roots.as_deref().map(|path| std::fs::read(path).map_err(|e| io("reading", path, e))).transpose()?;
+    Ok(SessionOptions {
+        tls_roots,
+        retry_count: talk.retry_count,
+        retry_period: talk.retry_period,
+        accept_other_names: talk.accept_other_names,
+        ..SessionOptions::default()
+    })
+}
+
+fn open(args: &StoreArgs) -> Result<DeviceStore, AgentError> {
+    match &args.store {
+        Some(path) => DeviceStore::open(path),
+        None => DeviceStore::open(&default_store()),
+    }
+}
+
+fn default_store() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    data.unwrap_or_else(|| PathBuf::from(".")).join("lanyard/device")
+}
+
+/// From a file, from standard input, or typed unseen.
+fn read_challenge(path: &Path) -> Result<SecretText, AgentError> {
+    let failed = |error| io("reading the challenge from", path, error);
+    let stdin = path == Path::new("-");
+    let text = if stdin && std::io::stdin().is_terminal() {
+        rpassword::prompt_password("Challenge: ").map_err(failed)?
+    } else {
+        let mut text = String::new();
+        let source: Box<dyn Read> =
+            if stdin { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path).map_err(failed)?) };
+        source.take(MAX_CHALLENGE).read_to_string(&mut text).map_err(failed)?;
+        text
+    };
+    let challenge = text.trim();
+    if challenge.is_empty() {
+        return Err(failed(std::io::Error::other("it holds no challenge")));
+    }
+    Ok(SecretText::new(challenge.to_owned()))
+}
+
+fn io(what: &'static str, path: &Path, source: std::io::Error) -> AgentError {
+    AgentError::Io { what, path: path.to_owned(), source }
+}
+
+fn parse_fingerprint(text: &str) -> Result<[u8; 32], String> {
+    fingerprint(text).map_err(|error| error.to_string())
+}
+
+fn parse_subject(text: &str) -> Result<DistinguishedName, String> {
+    parse_name(text).map_err(|error| error.to_string())
+}
+
+fn parse_key(text: &str) -> Result<KeyKind, String> {
+    let kind: KeyKind = text.parse().map_err(|error: IdError| error.to_string())?;
+    if kind.is_rsa() { Ok(kind) } else { Err(AgentError::KeyKind(kind).to_string()) }
+}
+
+fn parse_period(text: &str) -> Result<Duration, String> {
+    if let Some(milliseconds) = text.strip_suffix("ms").and_then(|digits| digits.parse().ok()) {
+        return Ok(Duration::from_millis(milliseconds));
+    }
+    let span: Span = text.parse().map_err(|error: SpanError| error.to_string())?;
+    u64::try_from(span.secs()).map(Duration::from_secs).map_err(|_| "a span of time is not negative".to_owned())
+}
