@@ -111,7 +111,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn forget(&self) -> Result<(), AgentError> {
+    async fn forget(&mut self) -> Result<(), AgentError> {
         let Some(store) = self.store.cloned() else { return Ok(()) };
         let id = self.pending.about.id.clone();
         blocking(move || store.discard_pending(&id)).await
