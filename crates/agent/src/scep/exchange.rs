@@ -154,7 +154,7 @@ impl<'a> Exchange<'a> {
             id: about.id.clone(),
             status: Status::Current,
             url: about.url.clone(),
-            profile: about.url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned(),
+            profile: about.profile().to_owned(),
             ca_fingerprint: about.ca_fingerprint.clone(),
             subject: certificate.subject().map_err(AgentError::Own)?.to_string(),
             san: san.iter().map(ToString::to_string).collect(),

@@ -137,14 +137,15 @@ impl DeviceStore {
         read_key(&self.identity_folder(id))
     }
 
-    /// Every identity, the oldest first. One whose successor is in the store counts as superseded even when a crash came before that was
-    /// written down.
+    /// Every identity that can be read, the oldest first. A damaged one does not keep the others from being used; see
+    /// [`DeviceStore::damaged`]. One whose successor is in the store counts as superseded even when a crash came before that was written
+    /// down.
     ///
     /// # Errors
-    /// Like [`DeviceStore::identity`].
+    /// [`AgentError::Io`] when the store itself cannot be read.
     pub fn identities(&self) -> Result<Vec<Identity>, AgentError> {
         let ids = self.ids(MY)?;
-        let mut identities = ids.iter().map(|id| self.identity(id)).collect::<Result<Vec<_>, _>>()?;
+        let mut identities: Vec<Identity> = ids.iter().filter_map(|id| self.identity(id).ok()).collect();
         let renewed: Vec<LocalId> = identities.iter().filter_map(|i| i.about.predecessor.clone()).collect();
         for identity in &mut identities {
             if renewed.contains(&identity.about.id) {
@@ -153,6 +154,23 @@ impl DeviceStore {
         }
         identities.sort_by_key(|i| i.about.obtained_at);
         Ok(identities)
+    }
+
+    /// What is wrong with the identities that cannot be read.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`] when the store itself cannot be read.
+    pub fn damaged(&self) -> Result<Vec<AgentError>, AgentError> {
+        Ok(self.ids(MY)?.iter().filter_map(|id| self.identity(id).err()).collect())
+    }
+
+    /// Removes an identity with its key, for good. An unreadable one too.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`].
+    pub fn remove_identity(&self, id: &LocalId) -> Result<(), AgentError> {
+        let folder = self.identity_folder(id);
+        if folder.exists() { files::remove_folder(&folder) } else { Ok(()) }
     }
 }
 

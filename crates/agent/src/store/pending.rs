@@ -85,6 +85,13 @@ pub struct Pending {
 }
 
 impl PendingAbout {
+    /// Profile: the last part of the URL that is not the name of a program.
+    #[must_use]
+    pub fn profile(&self) -> &str {
+        let path = self.url.trim_end_matches('/').trim_end_matches("/pkiclient.exe");
+        path.rsplit('/').next().unwrap_or_default()
+    }
+
     /// messageType of the request.
     #[must_use]
     pub fn message_type(&self) -> Option<MessageType> {

@@ -94,6 +94,21 @@ async fn what_a_crash_left_half_made_is_not_seen() {
 }
 
 #[tokio::test]
+async fn a_damaged_identity_does_not_hide_the_others() {
+    let (_folder, store) = store();
+    let double = Double::start(&[Act::Issue]).await;
+    let bad = issued(enroll(Some(&store), options(&double), &mut |_| {}).await);
+    let good = issued(enroll(Some(&store), options(&double), &mut |_| {}).await);
+    let certificate = store.identity_folder(&bad.id).join("certificate.pem");
+    fs::write(&certificate, "-----BEGIN CERTIFICATE-----").unwrap();
+    let [identity] = &store.identities().unwrap()[..] else { panic!() };
+    assert_eq!(identity.about.id, good.id);
+    assert!(matches!(&store.damaged().unwrap()[..], [AgentError::Damaged { path, .. }] if *path == certificate));
+    store.remove_identity(&bad.id).unwrap();
+    assert!(store.damaged().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn ids_are_found_by_their_beginning_when_it_is_unique() {
     let (_folder, store) = store();
     let double = Double::start(&[Act::Issue]).await;
