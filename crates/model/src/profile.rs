@@ -27,6 +27,10 @@ pub struct Profile {
     /// Accept and answer with 3DES and single DES content encryption, and SHA-1 signatures on messages that carry a challenge.
     #[serde(default)]
     pub legacy_algorithms: bool,
+    /// Accept renewals whose message is signed with SHA-1, where the signature is all that proves who asks. Only for clients that
+    /// renew with nothing better.
+    #[serde(default)]
+    pub sha1_renewals: bool,
     /// How far signingTime of a message may lie from the present; absent means it is not checked.
     #[serde(default = "signing_time_window")]
     pub signing_time_window: Option<Span>,

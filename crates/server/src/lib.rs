@@ -18,3 +18,11 @@ pub mod policy_files;
 pub mod serve;
 pub mod state;
 pub mod telemetry;
+
+// What the command line needs to read arguments and print: it may use `server`, but not the rooms below it.
+pub use lanyard_model::{
+    key::KeyKind,
+    secret::SecretText,
+    text::{hex, printable},
+};
+pub use lanyard_pki::{cms::sign::certificates_only, pem};

@@ -33,7 +33,8 @@ pub(super) fn decide(
     known.template = record.template.as_ref().map(|(name, _)| name.clone());
     known.user.clone_from(&record.user);
     known.device.clone_from(&record.device);
-    if !request.strong_signature {
+    let weak_accepted = policy.profiles.find(&request.profile).is_some_and(|p| p.sha1_renewals && p.legacy_algorithms);
+    if !request.strong_signature && !weak_accepted {
         return Err(Refusal::plain(Reason::RenewalWeakSignature));
     }
     let Some((template_name, _)) = &record.template else {

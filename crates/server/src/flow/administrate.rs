@@ -6,7 +6,10 @@ use lanyard_model::{
     request::RequestContext,
 };
 use lanyard_pki::{crypto::digest::sha256, csr::decode::decode};
-use lanyard_ra::{decide::{Facts, decide_administrator}, order::ChallengeOrder};
+use lanyard_ra::{
+    decide::{Facts, decide_administrator},
+    order::ChallengeOrder,
+};
 
 use super::{enroll::carry_out, outcome::Outcome};
 use crate::{error::ServerError, state::Server};

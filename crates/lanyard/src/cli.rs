@@ -1,0 +1,110 @@
+//! Arguments and dispatch.
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::command::{audit, authority, certificate, challenge, demo, device, directory, init, policy, request, serve};
+
+/// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
+#[derive(Parser)]
+#[command(name = "lanyard", version, arg_required_else_help = true, max_term_width = 120)]
+#[command(
+    after_help = "Examples:\n  lanyard demo                                   see everything work in a temporary directory\n  \
+    lanyard init --dir ca --org Example --unseal-file unseal.key\n  lanyard serve --dir ca --unseal-file unseal.key\n  \
+    lanyard challenge create --dir ca --template device-client --subject CN=laptop-7,O=Example --key rsa:2048"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log: error, warn, info, debug, or a filter such as lanyard_server=debug.
+    #[arg(long, global = true, env = "LANYARD_LOG", default_value = "info", value_name = "FILTER")]
+    log: String,
+    /// Log as JSON, one object a line.
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create an installation: root CA, issuing CA, registration and server certificate, templates, profiles.
+    Init(init::Arguments),
+    /// Serve SCEP, CA certificates and CRLs, and the administrator's socket.
+    Serve(serve::Arguments),
+    /// Play the main job with simulated devices in a temporary directory.
+    Demo(demo::Arguments),
+    /// Make challenges: one-time permissions for one device's request.
+    #[command(subcommand)]
+    Challenge(challenge::Command),
+    /// List requests, tell their story, approve and deny.
+    #[command(subcommand)]
+    Request(request::Command),
+    /// List, show, export, revoke and issue certificates.
+    #[command(subcommand)]
+    Cert(certificate::Command),
+    /// Show and export the authorities; sign CRLs.
+    #[command(subcommand)]
+    Ca(authority::Command),
+    /// List and verify the audit log.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// List and show certificate templates; read changed files.
+    #[command(subcommand)]
+    Template(policy::TemplateCommand),
+    /// List and show registration profiles; read changed files.
+    #[command(subcommand)]
+    Profile(policy::ProfileCommand),
+    /// Keep the records of users.
+    #[command(subcommand)]
+    User(directory::UserCommand),
+    /// Keep the records of devices, as the server sees them.
+    #[command(subcommand)]
+    Fleet(directory::FleetCommand),
+    /// The agent, on the device itself: enrol, renew, list.
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return crate::print::fail(&format!("the runtime cannot start: {error}"), None),
+    };
+    // Quiet for everything but the server: results belong on stdout, and one-shot commands print their own errors.
+    let filter = match &cli.command {
+        Command::Serve(_) => cli.log.clone(),
+        _ if cli.log != "info" => cli.log.clone(),
+        _ => "off".to_owned(),
+    };
+    log_to_stderr(&filter, cli.log_json);
+    runtime.block_on(async {
+        match cli.command {
+            Command::Init(arguments) => init::run(arguments).await,
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Challenge(command) => challenge::run(command).await,
+            Command::Request(command) => request::run(command).await,
+            Command::Cert(command) => certificate::run(command).await,
+            Command::Ca(command) => authority::run(command).await,
+            Command::Audit(command) => audit::run(command).await,
+            Command::Template(command) => policy::run_template(command).await,
+            Command::Profile(command) => policy::run_profile(command).await,
+            Command::User(command) => directory::run_user(command).await,
+            Command::Fleet(command) => directory::run_fleet(command).await,
+            Command::Device(command) => device::run(command).await,
+        }
+    })
+}
+
+fn log_to_stderr(filter: &str, json: bool) {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    if json {
+        builder.json().init();
+    } else {
+        builder.init();
+    }
+}

@@ -1,0 +1,220 @@
+//! `lanyard cert`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand, ValueEnum};
+use lanyard_server::api::types::{Certificate, Order, Request, Revoke, Revoked};
+
+use super::challenge::OrderArguments;
+use crate::{
+    admin::{Target, encode},
+    print,
+};
+
+/// Commands on certificates.
+#[derive(Subcommand)]
+pub enum Command {
+    /// List certificates, newest first.
+    #[command(after_help = "Example:\n  lanyard cert list --dir ca --status valid --text laptop")]
+    List(List),
+    /// Show one certificate and its record.
+    #[command(after_help = "Example:\n  lanyard cert show --dir ca 4F2A…")]
+    Show {
+        #[command(flatten)]
+        target: Target,
+        /// Serial number in hexadecimal.
+        serial: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write one certificate to stdout.
+    #[command(after_help = "Example:\n  lanyard cert export --dir ca 4F2A… > laptop-7.pem")]
+    Export {
+        #[command(flatten)]
+        target: Target,
+        /// Serial number in hexadecimal.
+        serial: String,
+        /// Form.
+        #[arg(long, default_value = "pem")]
+        format: Format,
+    },
+    /// Revoke a certificate; the CRL that lists it is signed before the command ends.
+    #[command(after_help = "Example:\n  lanyard cert revoke --dir ca 4F2A… --reason keyCompromise")]
+    Revoke {
+        #[command(flatten)]
+        target: Target,
+        /// Serial number in hexadecimal.
+        serial: String,
+        /// unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn.
+        #[arg(long)]
+        reason: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Issue a certificate to a CSR whose every field agrees with what is ordered here.
+    #[command(
+        after_help = "Example:\n  lanyard cert issue --dir ca --template tls-server --csr www.csr --subject CN=www.example.org,O=Example \\\n      \
+        --san dns:www.example.org > www.pem"
+    )]
+    Issue {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        order: OrderArguments,
+        /// CSR in PEM.
+        #[arg(long, value_name = "FILE")]
+        csr: PathBuf,
+    },
+}
+
+/// Arguments of `lanyard cert list`.
+#[derive(Args)]
+pub struct List {
+    #[command(flatten)]
+    target: Target,
+    /// Only valid, expired, revoked or intended ones.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only whose subject, names, user, device or template contain this text.
+    #[arg(long)]
+    text: Option<String>,
+    /// Also the authority's own registration and server certificates.
+    #[arg(long)]
+    service: bool,
+    /// Skip this many.
+    #[arg(long, default_value_t = 0)]
+    offset: u64,
+    /// At most this many.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Form of an exported certificate.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Format {
+    /// Text armour.
+    Pem,
+    /// Binary.
+    Der,
+}
+
+/// Runs it.
+pub async fn run(command: Command) -> ExitCode {
+    match command {
+        Command::List(arguments) => list(arguments).await,
+        Command::Show { target, serial, json } => match target.get(&path(&serial)).await {
+            Ok(certificate) if json => print::json::<Certificate>(&certificate),
+            Ok(certificate) => show(certificate),
+            Err(error) => error.report(),
+        },
+        Command::Export { target, serial, format } => match target.get::<Certificate>(&path(&serial)).await {
+            Ok(certificate) => match certificate.pem {
+                Some(pem) => export(&pem, format),
+                None => print::fail("the certificate was never signed", None),
+            },
+            Err(error) => error.report(),
+        },
+        Command::Revoke { target, serial, reason, json } => {
+            match target.post::<_, Revoked>(&format!("{}/revoke", path(&serial)), &Revoke { reason }).await {
+                Ok(revoked) if json => print::json(&revoked),
+                Ok(revoked) => {
+                    let crl = revoked.crl_number.map(|n| format!("; CRL {n} lists it")).unwrap_or_default();
+                    let what = if revoked.changed { "revoked" } else { "was revoked before" };
+                    print::line(&format!("{} {what}{crl}", revoked.serial));
+                    ExitCode::SUCCESS
+                }
+                Err(error) => error.report(),
+            }
+        }
+        Command::Issue { target, order, csr } => issue(&target, order, &csr).await,
+    }
+}
+
+fn path(serial: &str) -> String {
+    format!("/certificates/{}", encode(serial))
+}
+
+async fn list(arguments: List) -> ExitCode {
+    let List { target, status, text, service, offset, limit, json } = arguments;
+    let mut query = format!("/certificates?limit={limit}&offset={offset}&service={service}");
+    for (name, value) in [("status", status), ("text", text)] {
+        if let Some(value) = value {
+            query.push_str(&format!("&{name}={}", encode(&value)));
+        }
+    }
+    match target.get::<Vec<Certificate>>(&query).await {
+        Ok(found) if json => print::json(&found),
+        Ok(found) => {
+            let rows = found.into_iter().map(|c| {
+                let template = c.template.unwrap_or_else(|| "-".into());
+                vec![c.serial, c.status, c.subject, c.san.join(" "), template, c.not_after]
+            });
+            print::table(&["SERIAL", "STATUS", "SUBJECT", "NAMES", "TEMPLATE", "NOT AFTER"], rows.collect(), "no certificates")
+        }
+        Err(error) => error.report(),
+    }
+}
+
+fn show(c: Certificate) -> ExitCode {
+    let names = (!c.san.is_empty()).then(|| c.san.join(", "));
+    print::fields(&[
+        ("Serial number", Some(c.serial)),
+        ("Status", Some(c.status)),
+        ("Subject", Some(c.subject)),
+        ("Names", names),
+        ("Issuer", Some(c.issuer)),
+        ("Valid from", Some(c.not_before)),
+        ("Valid until", Some(c.not_after)),
+        ("Template", c.template),
+        ("Profile", c.profile),
+        ("User", c.user),
+        ("Device", c.device),
+        ("Revoked", c.revoked_at),
+        ("Reason", c.revocation_reason),
+        ("Renews", c.renews),
+        ("Renewed by", c.renewed_by),
+        ("Request", Some(c.request)),
+        ("SHA-256", c.fingerprint),
+    ]);
+    if let Some(pem) = c.pem {
+        print::line("");
+        print::raw(&pem);
+    }
+    ExitCode::SUCCESS
+}
+
+fn export(pem: &str, format: Format) -> ExitCode {
+    match format {
+        Format::Pem => {
+            print::raw(pem);
+            ExitCode::SUCCESS
+        }
+        Format::Der => super::authority::write_der(pem),
+    }
+}
+
+async fn issue(target: &Target, order: OrderArguments, csr: &std::path::Path) -> ExitCode {
+    let text = match std::fs::read_to_string(csr) {
+        Ok(text) => text,
+        Err(error) => return print::fail(&format!("{} cannot be read: {error}", csr.display()), Some("give a CSR in PEM")),
+    };
+    let order = Order { csr: Some(text), ..order.into_order() };
+    let request: Request = match target.post("/certificates", &order).await {
+        Ok(request) => request,
+        Err(error) => return error.report(),
+    };
+    let Some(serial) = request.certificate.filter(|_| request.state == "issued") else {
+        let detail = request.detail.unwrap_or_default();
+        let fix = format!("lanyard request show --dir {} {}", target.dir.display(), request.id);
+        return print::fail(&format!("refused: {detail} [{}]", request.reason.unwrap_or_default()), Some(&fix));
+    };
+    match target.get::<Certificate>(&path(&serial)).await {
+        Ok(certificate) => export(&certificate.pem.unwrap_or_default(), Format::Pem),
+        Err(error) => error.report(),
+    }
+}

@@ -1,0 +1,183 @@
+//! `lanyard user` and `lanyard fleet`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use lanyard_server::api::types::{Device, User};
+
+use crate::{admin::Target, print};
+
+/// Commands on users.
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// List the users.
+    #[command(after_help = "Example:\n  lanyard user list --dir ca")]
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a user, or replace the record of one.
+    #[command(after_help = "Example:\n  lanyard user add --dir ca user1 --upn user1@example.org --email user1@example.org")]
+    Add {
+        #[command(flatten)]
+        target: Target,
+        /// Login name.
+        name: String,
+        /// Name for people.
+        #[arg(long)]
+        display_name: Option<String>,
+        /// User principal name.
+        #[arg(long)]
+        upn: Option<String>,
+        /// E-mail address.
+        #[arg(long)]
+        email: Option<String>,
+        /// Identifier in a directory.
+        #[arg(long)]
+        id: Option<String>,
+        /// A disabled user gets nothing.
+        #[arg(long)]
+        disabled: bool,
+    },
+}
+
+/// Commands on devices.
+#[derive(Subcommand)]
+pub enum FleetCommand {
+    /// List the devices.
+    #[command(after_help = "Example:\n  lanyard fleet list --dir ca")]
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a device, or replace the record of one.
+    #[command(
+        after_help = "Example:\n  lanyard fleet add --dir ca L-0007 --name laptop-7 --dns-name laptop-7.example.org --user user1"
+    )]
+    Add(AddDevice),
+    /// Refuse everything to a device from now on.
+    #[command(after_help = "Example:\n  lanyard fleet block --dir ca L-0007")]
+    Block {
+        #[command(flatten)]
+        target: Target,
+        /// Inventory id.
+        id: String,
+    },
+    /// Let a blocked device ask again.
+    #[command(after_help = "Example:\n  lanyard fleet unblock --dir ca L-0007")]
+    Unblock {
+        #[command(flatten)]
+        target: Target,
+        /// Inventory id.
+        id: String,
+    },
+}
+
+/// Arguments of `lanyard fleet add`.
+#[derive(Args)]
+pub struct AddDevice {
+    #[command(flatten)]
+    target: Target,
+    /// Inventory id.
+    id: String,
+    /// Host name.
+    #[arg(long)]
+    name: Option<String>,
+    /// Fully qualified domain name.
+    #[arg(long)]
+    dns_name: Option<String>,
+    /// Hardware serial number.
+    #[arg(long)]
+    serial: Option<String>,
+    /// Owner.
+    #[arg(long)]
+    user: Option<String>,
+}
+
+/// Runs a user command.
+pub async fn run_user(command: UserCommand) -> ExitCode {
+    match command {
+        UserCommand::List { target, json } => match target.get::<Vec<User>>("/users").await {
+            Ok(users) if json => print::json(&users),
+            Ok(users) => {
+                let text = |v: Option<String>| v.unwrap_or_else(|| "-".into());
+                let rows = users.into_iter().map(|u| {
+                    let state = if u.disabled { "disabled" } else { "enabled" };
+                    vec![u.name.to_string(), text(u.display_name), text(u.upn), text(u.email), state.into()]
+                });
+                print::table(&["NAME", "DISPLAY NAME", "UPN", "E-MAIL", "STATE"], rows.collect(), "no users")
+            }
+            Err(error) => error.report(),
+        },
+        UserCommand::Add { target, name, display_name, upn, email, id, disabled } => {
+            let name = match name.parse() {
+                Ok(name) => name,
+                Err(error) => return print::fail(&format!("{error}"), None),
+            };
+            let user = User { name, display_name, upn, email, id, disabled };
+            match target.put::<_, User>("/users", &user).await {
+                Ok(user) => saved("user", user.name.as_str()),
+                Err(error) => error.report(),
+            }
+        }
+    }
+}
+
+/// Runs a device command.
+pub async fn run_fleet(command: FleetCommand) -> ExitCode {
+    match command {
+        FleetCommand::List { target, json } => match target.get::<Vec<Device>>("/devices").await {
+            Ok(devices) if json => print::json(&devices),
+            Ok(devices) => {
+                let text = |v: Option<String>| v.unwrap_or_else(|| "-".into());
+                let rows = devices.into_iter().map(|d| {
+                    let state = if d.blocked { "blocked" } else { "allowed" };
+                    let user = d.user.map(|u| u.to_string());
+                    vec![d.id.to_string(), text(d.name), text(d.dns_name), text(d.serial), text(user), state.into()]
+                });
+                print::table(&["ID", "NAME", "DNS NAME", "SERIAL", "USER", "STATE"], rows.collect(), "no devices")
+            }
+            Err(error) => error.report(),
+        },
+        FleetCommand::Add(arguments) => add(arguments).await,
+        FleetCommand::Block { target, id } => set_blocked(&target, &id, true).await,
+        FleetCommand::Unblock { target, id } => set_blocked(&target, &id, false).await,
+    }
+}
+
+async fn add(arguments: AddDevice) -> ExitCode {
+    let AddDevice { target, id, name, dns_name, serial, user } = arguments;
+    let device = match (id.parse(), user.map(|u| u.parse()).transpose()) {
+        (Ok(id), Ok(user)) => Device { id, name, dns_name, serial, user, blocked: false },
+        (Err(error), _) | (_, Err(error)) => return print::fail(&format!("{error}"), None),
+    };
+    match target.put::<_, Device>("/devices", &device).await {
+        Ok(device) => saved("device", device.id.as_str()),
+        Err(error) => error.report(),
+    }
+}
+
+async fn set_blocked(target: &Target, id: &str, blocked: bool) -> ExitCode {
+    let devices = match target.get::<Vec<Device>>("/devices").await {
+        Ok(devices) => devices,
+        Err(error) => return error.report(),
+    };
+    let Some(device) = devices.into_iter().find(|d| d.id.as_str() == id) else {
+        return print::fail(&format!("device '{id}' is not on record"), Some("lanyard fleet list shows them"));
+    };
+    match target.put::<_, Device>("/devices", &Device { blocked, ..device }).await {
+        Ok(device) => saved("device", device.id.as_str()),
+        Err(error) => error.report(),
+    }
+}
+
+fn saved(what: &str, name: &str) -> ExitCode {
+    print::line(&format!("{what} {name} is saved"));
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,16 @@
+//! One file per command.
+//!
+//! Must never enter: logic beyond reading arguments and printing outcomes.
+
+pub mod audit;
+pub mod authority;
+pub mod certificate;
+pub mod challenge;
+pub mod demo;
+pub mod device;
+pub mod directory;
+pub mod init;
+pub mod policy;
+pub mod request;
+pub mod serve;
+pub mod unseal;

@@ -1,0 +1,116 @@
+//! `lanyard template` and `lanyard profile`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use lanyard_server::api::types::Named;
+
+use crate::{
+    admin::{Target, encode},
+    print,
+};
+
+/// Commands on certificate templates.
+#[derive(Subcommand)]
+pub enum TemplateCommand {
+    /// List the templates.
+    #[command(after_help = "Example:\n  lanyard template list --dir ca")]
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a template's file.
+    #[command(after_help = "Example:\n  lanyard template show --dir ca wifi")]
+    Show {
+        #[command(flatten)]
+        target: Target,
+        /// Name.
+        name: String,
+    },
+    /// Read all template and profile files again; broken ones change nothing.
+    #[command(after_help = "Example:\n  $EDITOR ca/templates/wifi.toml && lanyard template reload --dir ca")]
+    Reload {
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// Commands on registration profiles.
+#[derive(Subcommand)]
+pub enum ProfileCommand {
+    /// List the profiles.
+    #[command(after_help = "Example:\n  lanyard profile list --dir ca")]
+    List {
+        #[command(flatten)]
+        target: Target,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a profile's file.
+    #[command(after_help = "Example:\n  lanyard profile show --dir ca legacy")]
+    Show {
+        #[command(flatten)]
+        target: Target,
+        /// Name.
+        name: String,
+    },
+    /// Read all template and profile files again; broken ones change nothing.
+    #[command(after_help = "Example:\n  $EDITOR ca/profiles/default.toml && lanyard profile reload --dir ca")]
+    Reload {
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// Runs a template command.
+pub async fn run_template(command: TemplateCommand) -> ExitCode {
+    match command {
+        TemplateCommand::List { target, json } => list(&target, "/templates", json).await,
+        TemplateCommand::Show { target, name } => show(&target, &format!("/templates/{}", encode(&name))).await,
+        TemplateCommand::Reload { target } => reload(&target).await,
+    }
+}
+
+/// Runs a profile command.
+pub async fn run_profile(command: ProfileCommand) -> ExitCode {
+    match command {
+        ProfileCommand::List { target, json } => list(&target, "/profiles", json).await,
+        ProfileCommand::Show { target, name } => show(&target, &format!("/profiles/{}", encode(&name))).await,
+        ProfileCommand::Reload { target } => reload(&target).await,
+    }
+}
+
+async fn list(target: &Target, path: &str, json: bool) -> ExitCode {
+    match target.get::<Vec<Named>>(path).await {
+        Ok(found) if json => print::json(&found),
+        Ok(found) => {
+            let rows = found.into_iter().map(|n| vec![n.name, n.revision.to_string(), n.description]);
+            print::table(&["NAME", "REVISION", "FOR"], rows.collect(), "there are none")
+        }
+        Err(error) => error.report(),
+    }
+}
+
+async fn show(target: &Target, path: &str) -> ExitCode {
+    match target.get::<Named>(path).await {
+        Ok(named) => {
+            print::raw(&named.text.unwrap_or_default());
+            ExitCode::SUCCESS
+        }
+        Err(error) => error.report(),
+    }
+}
+
+async fn reload(target: &Target) -> ExitCode {
+    match target.post::<_, String>("/policy/reload", &()).await {
+        Ok(summary) => {
+            print::line(&format!("in force: {summary}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => error.report(),
+    }
+}
