@@ -55,7 +55,9 @@ impl<'a> Exchange<'a> {
                     self.forget().await?;
                     let transaction = self.transaction.id;
                     let request_id = self.last_request_id.or(self.pending.about.request_id);
-                    return Ok(EnrollOutcome::Refused(Refusal { fail_info, text, hresult, transaction, request_id }));
+                    let renewal = self.pending.about.predecessor.is_some();
+                    let refusal = Refusal { fail_info, text, hresult, renewal, transaction, request_id };
+                    return Ok(EnrollOutcome::Refused(refusal));
                 }
                 Answer::Pending => {
                     self.held().await?;
@@ -122,7 +124,8 @@ impl<'a> Exchange<'a> {
         let differences = NameDifferences::between(&about.subject, &about.san, &certificate)?;
         let differences = differences.accept(self.session.accept_other_names)?;
         let request_id = about.request_id.clone().or_else(|| self.last_request_id.clone());
-        let identity = Identity { about: self.describe(&certificate, request_id.clone())?, certificate, chain };
+        let tls_roots = self.session.tls_roots.clone();
+        let identity = Identity { about: self.describe(&certificate, request_id.clone())?, certificate, chain, tls_roots };
         let (identity, key) = match self.store.cloned() {
             None => (identity, Arc::clone(&self.pending.key)),
             Some(store) => {

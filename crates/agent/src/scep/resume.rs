@@ -35,6 +35,7 @@ pub async fn resume(
         })
         .await?
     };
+    let session = &session.or_roots(pending.tls_roots.as_ref());
     let server = ScepServer::new(&pending.about.url, session)?;
     let server = server.trust(&fingerprint(&pending.about.ca_fingerprint)?, (session.clock)()).await?;
     watcher(Progress::CaVerified);
