@@ -109,6 +109,11 @@ pub enum Progress {
         /// transactionID.
         transaction: String,
     },
+    /// A request of an earlier run was taken up: asked for, or sent again.
+    Resumed {
+        /// transactionID.
+        transaction: String,
+    },
     /// The answer was lost; the same message is sent again.
     Resending {
         /// Which repetition, from 1.
@@ -135,6 +140,7 @@ impl fmt::Display for Progress {
             Self::CaVerified => f.write_str("the CA certificates are verified"),
             Self::KeyMade(kind) => write!(f, "made a key ({kind})"),
             Self::Sent { transaction } => write!(f, "sent the request, transaction {transaction}"),
+            Self::Resumed { transaction } => write!(f, "going on with transaction {transaction}"),
             Self::Resending { attempt, cause } => write!(f, "{cause}; sending the same message again ({attempt})"),
             Self::Waiting { attempt, of, wait, request_id } => {
                 let id = request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();

@@ -46,7 +46,7 @@ pub async fn resume(
             pending.outgoing().ok_or_else(|| AgentError::damaged(&path, "its nonce is unreadable"))?
         }
     };
-    watcher(Progress::Sent { transaction: transaction.id.clone() });
+    watcher(Progress::Resumed { transaction: transaction.id.clone() });
     Exchange::new(server, transaction, pending, Some(store), session, watcher).run(outgoing).await
 }
 

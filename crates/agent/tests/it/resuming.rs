@@ -8,6 +8,7 @@ use lanyard_agent::{
     store::{DeviceStore, PendingState},
 };
 use lanyard_enroll::scep::attributes::{FailInfo, MessageType};
+use lanyard_pki::pem;
 
 use super::{
     authority::rsa,
@@ -116,6 +117,20 @@ async fn a_renewal_that_is_held_is_gone_on_with_instead_of_begun_again() {
     assert_eq!(double.seen()[2].message_type, MessageType::CertPoll);
     assert!(!double.seen()[2].self_signed, "the old certificate signs the questions too");
     assert_eq!(store.identities().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn roots_for_tls_are_given_once() {
+    let (_folder, store) = store();
+    let double = Double::start(&[Act::Issue]).await;
+    let roots = pem::encode(pem::CERTIFICATE, double.authority.ca.der()).into_bytes();
+    let asked = EnrollOptions { session: SessionOptions { tls_roots: Some(roots.clone()), ..session() }, ..options(&double) };
+    let old = issued(enroll(Some(&store), asked, &mut |_| {}).await);
+    let renewing = RenewOptions { key: Some(rsa(3).pkcs8().clone()), session: session(), ..RenewOptions::default() };
+    let new = issued(renew(&store, &old.id, &renewing, &mut |_| {}).await);
+    for id in [&old.id, &new.id] {
+        assert_eq!(store.identity(id).unwrap().tls_roots.as_ref(), Some(&roots));
+    }
 }
 
 #[tokio::test]
