@@ -15,6 +15,8 @@ use lanyard_ra::{
     reason::Reason,
 };
 
+use lanyard_ra::{profile, template};
+
 use crate::support::*;
 
 #[test]
@@ -126,13 +128,23 @@ fn what_is_wrong_with_the_certificate() {
 }
 
 #[test]
-fn weak_signatures_renew_nothing_even_in_a_legacy_profile() {
+fn weak_signatures_renew_only_where_a_legacy_profile_says_so() {
     let mut order = order();
     order.profile = "legacy".parse().unwrap();
     let mut scene = Scene::renewal_of(&order);
-    granted(scene.decide());
     scene.request.strong_signature = false;
-    assert_denied(scene.decide(), Reason::RenewalWeakSignature, "legacy");
+    granted(scene.decide());
+    for (from, to) in
+        [("sha1-renewals = true", "sha1-renewals = false"), ("legacy-algorithms = true", "legacy-algorithms = false")]
+    {
+        let mut profiles = files(profile::builtin());
+        profiles.iter_mut().for_each(|(_, text)| *text = text.replace(from, to));
+        scene.policy = policy_with(files(template::builtin()), profiles);
+        assert_denied(scene.decide(), Reason::RenewalWeakSignature, to);
+    }
+    let mut scene = Scene::renewal();
+    scene.request.strong_signature = false;
+    assert_denied(scene.decide(), Reason::RenewalWeakSignature, "default");
 }
 
 #[test]
@@ -228,4 +240,29 @@ fn the_caller_learns_whom_to_load() {
     assert_eq!(subjects_of(&first.facts), both);
     assert_eq!(subjects_of(&Facts::default()), Subjects::default());
     assert_eq!(subjects_of(&Scene::renewal_of(&order).facts), both);
+}
+
+#[test]
+fn a_challenge_spent_by_the_same_csr_neither_permits_nor_hinders() {
+    let with_spent = |edit: &dyn Fn(&mut Scene)| {
+        let mut scene = Scene::renewal();
+        let first = Scene::new();
+        scene.request.content.key = first.request.content.key.clone();
+        scene.request.content.csr_digest = first.request.content.csr_digest;
+        scene.request.signer_key_digest = scene.request.content.key.digest;
+        scene.signer().key_digest = scene.request.content.key.digest;
+        scene.request.challenge = first.request.challenge.clone();
+        scene.facts.challenge = first.facts.challenge.clone();
+        scene.use_challenge(request_id(5));
+        edit(&mut scene);
+        scene
+    };
+    assert!(granted(with_spent(&|_| ()).decide()).renews().is_some());
+    assert_denied(
+        with_spent(&|s| s.signer().revocation = Some(Revocation { at: NOW, reason: RevocationReason::KeyCompromise })).decide(),
+        Reason::RenewalRevoked,
+        "the certificate decides",
+    );
+    assert_denied(with_spent(&|s| s.request.content.csr_digest = [9; 32]).decide(), Reason::ChallengeUsed, "another CSR");
+    assert_denied(with_spent(&|s| s.challenge().keyed_hash[0] ^= 1).decide(), Reason::ChallengeSignature, "an edited record");
 }
