@@ -38,9 +38,9 @@ pub fn decide(request: &EnrollRequest, facts: &Facts, policy: &Policy, keys: &Ch
     let mut known = Known::default();
     let challenge = request.challenge.as_ref().filter(|text| !text.expose().is_empty());
     let outcome = match (&request.signer, challenge) {
-        // QUIRK(scepclient 2.1.0): renews with the CSR of its first enrolment, spent challenge and all. Such a challenge is not wrong
-        // and permits nothing: the certificate decides.
-        (RequestSigner::Ours { issuer, serial, digest }, Some(text)) if challenged::is_spent_by_same(&case, text) => {
+        // QUIRK(certmonger 0.79, scepclient 2.1.0): send the spent challenge of the first enrolment again with every renewal. It
+        // is not wrong and permits nothing: the certificate decides.
+        (RequestSigner::Ours { issuer, serial, digest }, Some(text)) if challenged::is_spent_for_signer(&case, text) => {
             renewal::decide(&case, issuer, serial, digest, &mut known)
         }
         (RequestSigner::SelfSigned | RequestSigner::Ours { .. }, Some(text)) => challenged::decide(&case, Some(text), &mut known),

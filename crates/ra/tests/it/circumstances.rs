@@ -172,7 +172,7 @@ fn used_challenges() {
     scene.use_challenge(request_id(5));
     let (issuer, serial) = ("issuing".parse().unwrap(), lanyard_model::serial::SerialNumber::from_random([1; 16]));
     scene.request.signer = RequestSigner::Ours { issuer, serial, digest: [1; 32] };
-    assert_denied(scene.decide(), Reason::RenewalUnknownCertificate, "an outcome is repeated to its requester alone");
+    assert_denied(scene.decide(), Reason::ChallengeUsed, "an outcome is repeated to its requester alone");
     // Held for approval, but nobody approved: the first outcome stands.
     let mut scene = Scene::new();
     scene.use_challenge(scene.request.id);

@@ -243,14 +243,10 @@ fn the_caller_learns_whom_to_load() {
 }
 
 #[test]
-fn a_challenge_spent_by_the_same_csr_neither_permits_nor_hinders() {
+fn a_spent_challenge_of_the_same_identity_neither_permits_nor_hinders() {
     let with_spent = |edit: &dyn Fn(&mut Scene)| {
         let mut scene = Scene::renewal();
         let first = Scene::new();
-        scene.request.content.key = first.request.content.key.clone();
-        scene.request.content.csr_digest = first.request.content.csr_digest;
-        scene.request.signer_key_digest = scene.request.content.key.digest;
-        scene.signer().key_digest = scene.request.content.key.digest;
         scene.request.challenge = first.request.challenge.clone();
         scene.facts.challenge = first.facts.challenge.clone();
         scene.use_challenge(request_id(5));
@@ -258,11 +254,19 @@ fn a_challenge_spent_by_the_same_csr_neither_permits_nor_hinders() {
         scene
     };
     assert!(granted(with_spent(&|_| ()).decide()).renews().is_some());
+    assert!(granted(with_spent(&|s| s.request.content.csr_digest = [9; 32]).decide()).challenge().is_none());
+    let revocation = Revocation { at: NOW, reason: RevocationReason::KeyCompromise };
     assert_denied(
-        with_spent(&|s| s.signer().revocation = Some(Revocation { at: NOW, reason: RevocationReason::KeyCompromise })).decide(),
+        with_spent(&|s| s.signer().revocation = Some(revocation)).decide(),
         Reason::RenewalRevoked,
         "the certificate decides",
     );
-    assert_denied(with_spent(&|s| s.request.content.csr_digest = [9; 32]).decide(), Reason::ChallengeUsed, "another CSR");
+    assert_denied(with_spent(&|s| s.signer().subject = dn("CN=other,O=Example")).decide(), Reason::ChallengeUsed, "another's");
     assert_denied(with_spent(&|s| s.challenge().keyed_hash[0] ^= 1).decide(), Reason::ChallengeSignature, "an edited record");
+    let unused = |s: &mut Scene| {
+        s.challenge().used = None;
+        s.now = NOW;
+    };
+    let unused = with_spent(&unused).decide();
+    assert!(granted(unused).challenge().is_some(), "an unused challenge decides as for a first enrolment");
 }
