@@ -1,0 +1,4 @@
+//! Programs of other people.
+
+mod certmonger;
+mod scepclient;

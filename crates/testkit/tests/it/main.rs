@@ -1,0 +1,6 @@
+//! Whole servers, real clients and hostile peers, all in one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod enrolment;
+mod interop;
