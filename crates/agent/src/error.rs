@@ -6,6 +6,9 @@ use lanyard_enroll::scep::error::ScepError;
 use lanyard_model::{key::KeyKind, text::printable};
 use lanyard_pki::error::PkiError;
 
+/// The operation whose request is kept for another run.
+pub(crate) const PKI_OPERATION: &str = "PKIOperation";
+
 /// An error of this room. The text names the cause, [`AgentError::fix`] the remedy; `code` is stable and documented in `docs/errors.md`.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
@@ -77,6 +80,14 @@ pub enum AgentError {
         /// Its id.
         id: String,
     },
+    /// The challenge cannot be read from where it was said to be.
+    #[error("the challenge cannot be read from {from}: {problem}")]
+    Challenge {
+        /// The file, or `-` for standard input.
+        from: String,
+        /// Why.
+        problem: String,
+    },
     /// The file with roots for TLS has no certificate in it.
     #[error("the file with TLS roots cannot be used: {0}")]
     TlsRoots(String),
@@ -133,6 +144,7 @@ impl AgentError {
             Self::UnknownId(_) => "agent.unknown-id",
             Self::AmbiguousId(_) => "agent.ambiguous-id",
             Self::Superseded { .. } => "agent.superseded",
+            Self::Challenge { .. } => "agent.challenge",
             Self::TlsRoots(_) => "agent.tls-roots",
             Self::Permissions { .. } => "agent.store-permissions",
             Self::Io { .. } => "agent.store",
@@ -146,9 +158,15 @@ impl AgentError {
     #[must_use]
     pub fn fix(&self) -> String {
         let text = match self {
+            Self::Unreachable { operation: PKI_OPERATION, .. } => {
+                "check the network; then run 'lanyard device resume', which sends the same message again"
+            }
             Self::Unreachable { .. } => "check the URL, the network and, for https, --tls-roots; then run the command again",
             Self::HttpStatus { status: 404, .. } => "check the profile at the end of the URL with the administrator",
-            Self::HttpStatus { status: 429 | 500..=599, .. } => "wait and run 'lanyard device resume'; the request is kept",
+            Self::HttpStatus { operation: PKI_OPERATION, status: 429 | 500..=599 } => {
+                "wait and run 'lanyard device resume', which sends the same message again"
+            }
+            Self::HttpStatus { status: 429 | 500..=599, .. } => "wait and run the command again",
             Self::HttpStatus { .. } | Self::AnswerTooLarge { .. } => {
                 "check that the URL leads to a SCEP server and not to a proxy or a login page"
             }
@@ -170,10 +188,11 @@ impl AgentError {
             Self::UnknownId(_) => "see 'lanyard device list'",
             Self::AmbiguousId(_) => "give more digits of the id",
             Self::Superseded { .. } => "renew the current identity; see 'lanyard device list'",
+            Self::Challenge { .. } => "give a file that holds the challenge alone, or - and the challenge on standard input",
             Self::TlsRoots(_) => "give a file with one or more certificates in PEM",
             Self::Permissions { path, .. } => return format!("run: chmod go= {}", path.display()),
             Self::Io { .. } => "check that the folder exists, belongs to this user and has space left",
-            Self::Damaged { .. } => "restore the file from a backup, or remove its folder and enrol again",
+            Self::Damaged { .. } => "restore the file from a backup, or run 'lanyard device remove' and enrol again",
             Self::Own(_) => "check the names and the key that were given",
             Self::Interrupted => "run 'lanyard device resume'",
         };

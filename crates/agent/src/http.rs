@@ -154,10 +154,11 @@ fn pem_roots(pem: &[u8]) -> Result<RootCertStore, AgentError> {
     if roots.is_empty() { Err(AgentError::TlsRoots("it holds no certificate".into())) } else { Ok(roots) }
 }
 
-/// The whole chain of causes: hyper's own text says little.
+/// The whole chain of causes, without hyper's own text where there is a cause: it says little.
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
+    let first = error.source().unwrap_or(error);
+    let mut text = first.to_string();
+    let mut cause = first.source();
     while let Some(error) = cause {
         let more = error.to_string();
         if !text.ends_with(&more) {

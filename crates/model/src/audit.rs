@@ -66,6 +66,13 @@ pub enum AuditKind {
     PolicyChanged,
 }
 
+/// The stored word, such as `request-denied`.
+impl std::fmt::Display for AuditKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// An event in its place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {

@@ -40,6 +40,9 @@ pub struct Profile {
     /// Whether GetCACert includes the root certificate.
     #[serde(default = "yes")]
     pub include_root: bool,
+    /// Whether GetCACert leaves out certificates whose key is not RSA. For clients that encrypt to every certificate they are offered.
+    #[serde(default)]
+    pub rsa_certificates_only: bool,
     /// Life of a challenge where `--ttl` says nothing.
     #[serde(default = "challenge_lifetime")]
     pub challenge_lifetime: Span,

@@ -8,7 +8,7 @@ use lanyard_pki::csr::encode::{CertificationRequestInfo, encode};
 
 use super::{
     exchange::Exchange,
-    options::{EnrollOptions, fingerprint_text},
+    options::{EnrollOptions, SessionOptions, fingerprint_text},
     outcome::{EnrollOutcome, Progress, Watcher},
     server::ScepServer,
     transaction::Transaction,
@@ -55,7 +55,7 @@ pub async fn enroll(
         san: &options.san,
         predecessor: None,
     };
-    let pending = begun.keep(store, &transaction, &key, &outgoing, session.clock.as_ref()).await?;
+    let pending = begun.keep(store, &transaction, &key, &outgoing, session).await?;
     watcher(Progress::Sent { transaction: transaction.id.clone() });
     Exchange::new(server, transaction, pending, store, session, watcher).run(outgoing).await
 }
@@ -93,7 +93,7 @@ impl Begun<'_> {
         transaction: &Transaction,
         key: &Arc<DeviceKey>,
         outgoing: &Outgoing,
-        clock: &(dyn Fn() -> lanyard_model::time::Timestamp + Send + Sync),
+        session: &SessionOptions,
     ) -> Result<Pending, AgentError> {
         let first = self.predecessor.is_none();
         let about = PendingAbout {
@@ -108,7 +108,7 @@ impl Begun<'_> {
             message_type: transaction.message_type.as_str().to_owned(),
             nonce: outgoing.nonce.iter().map(|octet| format!("{octet:02x}")).collect(),
             request_id: None,
-            begun_at: clock(),
+            begun_at: (session.clock)(),
             predecessor: self.predecessor,
         };
         let pending = Pending {
@@ -116,6 +116,7 @@ impl Begun<'_> {
             key: Arc::clone(key),
             signer: first.then(|| transaction.signer_certificate.clone()),
             message: outgoing.message.clone(),
+            tls_roots: session.tls_roots.clone(),
         };
         let Some(store) = store.cloned() else { return Ok(pending) };
         blocking(move || {

@@ -55,7 +55,9 @@ impl<'a> Exchange<'a> {
                     self.forget().await?;
                     let transaction = self.transaction.id;
                     let request_id = self.last_request_id.or(self.pending.about.request_id);
-                    return Ok(EnrollOutcome::Refused(Refusal { fail_info, text, hresult, transaction, request_id }));
+                    let renewal = self.pending.about.predecessor.is_some();
+                    let refusal = Refusal { fail_info, text, hresult, renewal, transaction, request_id };
+                    return Ok(EnrollOutcome::Refused(refusal));
                 }
                 Answer::Pending => {
                     self.held().await?;
@@ -111,7 +113,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn forget(&self) -> Result<(), AgentError> {
+    async fn forget(&mut self) -> Result<(), AgentError> {
         let Some(store) = self.store.cloned() else { return Ok(()) };
         let id = self.pending.about.id.clone();
         blocking(move || store.discard_pending(&id)).await
@@ -122,7 +124,8 @@ impl<'a> Exchange<'a> {
         let differences = NameDifferences::between(&about.subject, &about.san, &certificate)?;
         let differences = differences.accept(self.session.accept_other_names)?;
         let request_id = about.request_id.clone().or_else(|| self.last_request_id.clone());
-        let identity = Identity { about: self.describe(&certificate, request_id.clone())?, certificate, chain };
+        let tls_roots = self.session.tls_roots.clone();
+        let identity = Identity { about: self.describe(&certificate, request_id.clone())?, certificate, chain, tls_roots };
         let (identity, key) = match self.store.cloned() {
             None => (identity, Arc::clone(&self.pending.key)),
             Some(store) => {
@@ -154,7 +157,7 @@ impl<'a> Exchange<'a> {
             id: about.id.clone(),
             status: Status::Current,
             url: about.url.clone(),
-            profile: about.url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned(),
+            profile: about.profile().to_owned(),
             ca_fingerprint: about.ca_fingerprint.clone(),
             subject: certificate.subject().map_err(AgentError::Own)?.to_string(),
             san: san.iter().map(ToString::to_string).collect(),

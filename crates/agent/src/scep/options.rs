@@ -19,7 +19,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// How to talk to a server, the same for enrolment, renewal and resumption.
 #[derive(Clone)]
 pub struct SessionOptions {
-    /// Roots for TLS, PEM; `None` takes those of the operating system.
+    /// Roots for TLS, PEM; `None` takes those the identity or request was begun with, or else those of the operating system.
     pub tls_roots: Option<Vec<u8>>,
     /// How often a held request is asked for.
     pub retry_count: u32,
@@ -33,6 +33,14 @@ pub struct SessionOptions {
     pub accept_other_names: bool,
     /// The time.
     pub clock: Clock,
+}
+
+impl SessionOptions {
+    /// The same, with these roots for TLS when none are given.
+    #[must_use]
+    pub(crate) fn or_roots(&self, tls_roots: Option<&Vec<u8>>) -> Self {
+        Self { tls_roots: self.tls_roots.as_ref().or(tls_roots).cloned(), ..self.clone() }
+    }
 }
 
 impl Default for SessionOptions {

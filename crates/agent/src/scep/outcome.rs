@@ -54,6 +54,8 @@ pub struct Refusal {
     pub text: Option<String>,
     /// HRESULT of an NDES server.
     pub hresult: Option<String>,
+    /// Whether a renewal was refused; the old certificate is still there.
+    pub renewal: bool,
     /// transactionID.
     pub transaction: String,
     /// What the server calls the request.
@@ -67,6 +69,9 @@ impl Refusal {
         match self.fail_info {
             FailInfo::BadAlg => "an algorithm or the size of the key is not accepted",
             FailInfo::BadMessageCheck => "the message could not be verified or decrypted",
+            FailInfo::BadRequest if self.renewal => {
+                "the certificate is not renewed now: it may be too early, or the certificate or its device may be revoked or blocked"
+            }
             FailInfo::BadRequest => {
                 "the challenge is wrong, used or expired, or what was asked for is not what the record of this device allows"
             }
@@ -85,6 +90,7 @@ impl Refusal {
         );
         match self.fail_info {
             FailInfo::BadTime => "set the clock of this device, then try again".to_owned(),
+            FailInfo::BadRequest if self.renewal => format!("{ask}, which tells the cause; if it is too early, try again later"),
             FailInfo::BadRequest => format!("{ask}, which tells the cause, and to create a new challenge if one is needed"),
             FailInfo::BadAlg | FailInfo::BadMessageCheck | FailInfo::BadCertId => format!("{ask}, which tells the cause"),
         }
@@ -100,6 +106,11 @@ pub enum Progress {
     KeyMade(KeyKind),
     /// The request was sent.
     Sent {
+        /// transactionID.
+        transaction: String,
+    },
+    /// A request of an earlier run was taken up: asked for, or sent again.
+    Resumed {
         /// transactionID.
         transaction: String,
     },
@@ -129,6 +140,7 @@ impl fmt::Display for Progress {
             Self::CaVerified => f.write_str("the CA certificates are verified"),
             Self::KeyMade(kind) => write!(f, "made a key ({kind})"),
             Self::Sent { transaction } => write!(f, "sent the request, transaction {transaction}"),
+            Self::Resumed { transaction } => write!(f, "going on with transaction {transaction}"),
             Self::Resending { attempt, cause } => write!(f, "{cause}; sending the same message again ({attempt})"),
             Self::Waiting { attempt, of, wait, request_id } => {
                 let id = request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();

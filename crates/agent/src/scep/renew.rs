@@ -54,6 +54,7 @@ pub async fn renew(
     if let Some(pending) = under_way {
         return resume(store, &pending.id, session, watcher).await;
     }
+    let session = &session.or_roots(old.tls_roots.as_ref());
     let server = ScepServer::new(&old.about.url, session)?;
     let server = server.trust(&fingerprint(&old.about.ca_fingerprint)?, (session.clock)()).await?;
     watcher(Progress::CaVerified);
@@ -82,7 +83,7 @@ pub async fn renew(
         san: &san,
         predecessor: Some(id.clone()),
     };
-    let pending = begun.keep(Some(store), &transaction, &key, &outgoing, session.clock.as_ref()).await?;
+    let pending = begun.keep(Some(store), &transaction, &key, &outgoing, session).await?;
     watcher(Progress::Sent { transaction: transaction.id.clone() });
     Exchange::new(server, transaction, pending, Some(store), session, watcher).run(outgoing).await
 }

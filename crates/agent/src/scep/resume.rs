@@ -35,6 +35,7 @@ pub async fn resume(
         })
         .await?
     };
+    let session = &session.or_roots(pending.tls_roots.as_ref());
     let server = ScepServer::new(&pending.about.url, session)?;
     let server = server.trust(&fingerprint(&pending.about.ca_fingerprint)?, (session.clock)()).await?;
     watcher(Progress::CaVerified);
@@ -45,7 +46,7 @@ pub async fn resume(
             pending.outgoing().ok_or_else(|| AgentError::damaged(&path, "its nonce is unreadable"))?
         }
     };
-    watcher(Progress::Sent { transaction: transaction.id.clone() });
+    watcher(Progress::Resumed { transaction: transaction.id.clone() });
     Exchange::new(server, transaction, pending, Some(store), session, watcher).run(outgoing).await
 }
 

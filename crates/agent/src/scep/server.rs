@@ -11,7 +11,7 @@ use lanyard_model::{text::printable, time::Timestamp};
 
 use super::options::SessionOptions;
 use crate::{
-    error::AgentError,
+    error::{AgentError, PKI_OPERATION},
     http::{Answer, HttpClient},
 };
 
@@ -104,7 +104,7 @@ impl TrustedServer {
     /// # Errors
     /// [`AgentError::Unreachable`], [`AgentError::HttpStatus`], [`AgentError::AnswerTooLarge`].
     pub async fn pki_operation(&self, message: &[u8]) -> Result<Answer, AgentError> {
-        let operation = "PKIOperation";
+        let operation = PKI_OPERATION;
         let post = self.capabilities.post_pki_operation || self.capabilities.scep_standard;
         let answer = if post {
             let uri = self.server.uri("operation=PKIOperation")?;

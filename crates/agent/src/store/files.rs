@@ -83,6 +83,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, AgentError> {
     }
 }
 
+/// Reads a file of the store that need not be there.
+pub(crate) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, AgentError> {
+    if path.exists() { read(path).map(Some) } else { Ok(None) }
+}
+
 /// Reads a text file of the store.
 pub(crate) fn read_text(path: &Path) -> Result<String, AgentError> {
     String::from_utf8(read(path)?).map_err(|_| AgentError::damaged(path, "it is not text"))

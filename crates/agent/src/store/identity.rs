@@ -13,6 +13,8 @@ const KEY: &str = "key.pem";
 const CERTIFICATE: &str = "certificate.pem";
 const CHAIN: &str = "chain.pem";
 const ABOUT: &str = "about.json";
+/// Roots for TLS that were given, so that they need not be given again.
+pub(super) const TLS_ROOTS: &str = "tls-roots.pem";
 
 /// Whether an identity is the one to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +77,8 @@ pub struct Identity {
     pub certificate: Certificate,
     /// Its issuers, nearest first, pinned CA last.
     pub chain: Vec<Certificate>,
+    /// Roots for TLS that it was obtained with, PEM, where they were given.
+    pub tls_roots: Option<Vec<u8>>,
 }
 
 impl DeviceStore {
@@ -88,15 +92,16 @@ impl DeviceStore {
         let chain: String = identity.chain.iter().map(|c| pem::encode(pem::CERTIFICATE, c.der())).collect();
         let key: SecretText = key.to_pem();
         let about = json(&identity.about, Path::new(ABOUT))?;
-        files::make_folder_with(
-            &self.identity_folder(&identity.about.id),
-            &[
-                (KEY, key.expose().as_bytes()),
-                (CERTIFICATE, certificate.as_bytes()),
-                (CHAIN, chain.as_bytes()),
-                (ABOUT, about.as_slice()),
-            ],
-        )?;
+        let mut content: Vec<(&str, &[u8])> = vec![
+            (KEY, key.expose().as_bytes()),
+            (CERTIFICATE, certificate.as_bytes()),
+            (CHAIN, chain.as_bytes()),
+            (ABOUT, about.as_slice()),
+        ];
+        if let Some(roots) = &identity.tls_roots {
+            content.push((TLS_ROOTS, roots));
+        }
+        files::make_folder_with(&self.identity_folder(&identity.about.id), &content)?;
         match &identity.about.predecessor {
             Some(predecessor) => self.supersede(predecessor),
             None => Ok(()),
@@ -126,7 +131,8 @@ impl DeviceStore {
         let certificates = read_certificates(&folder.join(CERTIFICATE))?;
         let certificate = certificates.into_iter().next();
         let certificate = certificate.ok_or_else(|| AgentError::damaged(&folder.join(CERTIFICATE), "it is empty"))?;
-        Ok(Identity { about, certificate, chain: read_certificates(&folder.join(CHAIN))? })
+        let chain = read_certificates(&folder.join(CHAIN))?;
+        Ok(Identity { about, certificate, chain, tls_roots: files::read_optional(&folder.join(TLS_ROOTS))? })
     }
 
     /// The key of an identity.
@@ -137,14 +143,15 @@ impl DeviceStore {
         read_key(&self.identity_folder(id))
     }
 
-    /// Every identity, the oldest first. One whose successor is in the store counts as superseded even when a crash came before that was
-    /// written down.
+    /// Every identity that can be read, the oldest first. A damaged one does not keep the others from being used; see
+    /// [`DeviceStore::damaged`]. One whose successor is in the store counts as superseded even when a crash came before that was written
+    /// down.
     ///
     /// # Errors
-    /// Like [`DeviceStore::identity`].
+    /// [`AgentError::Io`] when the store itself cannot be read.
     pub fn identities(&self) -> Result<Vec<Identity>, AgentError> {
         let ids = self.ids(MY)?;
-        let mut identities = ids.iter().map(|id| self.identity(id)).collect::<Result<Vec<_>, _>>()?;
+        let mut identities: Vec<Identity> = ids.iter().filter_map(|id| self.identity(id).ok()).collect();
         let renewed: Vec<LocalId> = identities.iter().filter_map(|i| i.about.predecessor.clone()).collect();
         for identity in &mut identities {
             if renewed.contains(&identity.about.id) {
@@ -153,6 +160,23 @@ impl DeviceStore {
         }
         identities.sort_by_key(|i| i.about.obtained_at);
         Ok(identities)
+    }
+
+    /// What is wrong with the identities that cannot be read.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`] when the store itself cannot be read.
+    pub fn damaged(&self) -> Result<Vec<AgentError>, AgentError> {
+        Ok(self.ids(MY)?.iter().filter_map(|id| self.identity(id).err()).collect())
+    }
+
+    /// Removes an identity with its key, for good. An unreadable one too.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`].
+    pub fn remove_identity(&self, id: &LocalId) -> Result<(), AgentError> {
+        let folder = self.identity_folder(id);
+        if folder.exists() { files::remove_folder(&folder) } else { Ok(()) }
     }
 }
 

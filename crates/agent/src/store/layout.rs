@@ -34,6 +34,8 @@ impl DeviceStore {
     /// # Errors
     /// [`AgentError::Permissions`], [`AgentError::Io`].
     pub fn open(root: &Path) -> Result<Self, AgentError> {
+        let root = std::path::absolute(root).map_err(AgentError::io("finding", root))?;
+        let root = root.as_path();
         if root.exists() {
             tighten_if_empty(root)?;
         } else {

@@ -6,6 +6,7 @@
 //! ```text
 //! my/<id>/       key.pem certificate.pem chain.pem about.json
 //! pending/<id>/  key.pem signer.pem message.der about.json
+//!                (in both: tls-roots.pem, where it was given)
 //! ca/ root/      issuers and pinned CA certificates, named by fingerprint
 //! ```
 //!

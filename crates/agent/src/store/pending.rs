@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DeviceStore, LocalId, files,
-    identity::{json, parse, read_certificates, read_key},
+    identity::{TLS_ROOTS, json, parse, read_certificates, read_key},
     layout::PENDING,
 };
 use crate::{error::AgentError, key::DeviceKey};
@@ -82,9 +82,18 @@ pub struct Pending {
     pub signer: Option<Certificate>,
     /// The message, encrypted to the server.
     pub message: Vec<u8>,
+    /// Roots for TLS, PEM, where they were given.
+    pub tls_roots: Option<Vec<u8>>,
 }
 
 impl PendingAbout {
+    /// Profile: the last part of the URL that is not the name of a program.
+    #[must_use]
+    pub fn profile(&self) -> &str {
+        let path = self.url.trim_end_matches('/').trim_end_matches("/pkiclient.exe");
+        path.rsplit('/').next().unwrap_or_default()
+    }
+
     /// messageType of the request.
     #[must_use]
     pub fn message_type(&self) -> Option<MessageType> {
@@ -118,6 +127,9 @@ impl DeviceStore {
         if let Some(signer) = &signer {
             content.push((SIGNER, signer.as_bytes()));
         }
+        if let Some(roots) = &pending.tls_roots {
+            content.push((TLS_ROOTS, roots));
+        }
         files::make_folder_with(&self.pending_folder(&pending.about.id), &content)
     }
 
@@ -146,6 +158,7 @@ impl DeviceStore {
             key: read_key(&folder)?,
             signer,
             message: files::read(&folder.join(MESSAGE))?,
+            tls_roots: files::read_optional(&folder.join(TLS_ROOTS))?,
         })
     }
 

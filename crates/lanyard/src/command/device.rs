@@ -58,6 +58,9 @@ pub enum DeviceCommand {
     /// Show one identity or request under way
     #[command(after_help = "Example:\n  lanyard device show 3f9a")]
     Show(ShowArgs),
+    /// Remove an identity with its key, or a request under way
+    #[command(after_help = "Example:\n  lanyard device remove 3f9a --yes")]
+    Remove(RemoveArgs),
     /// Renew an identity with a new key; the server decides whether it is time
     #[command(after_help = format!("Example:\n  lanyard device renew --all\n\n{EXIT_CODES}"))]
     Renew(RenewArgs),
@@ -147,6 +150,19 @@ pub struct ShowArgs {
     store: StoreArgs,
 }
 
+/// `lanyard device remove`.
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// Beginning of the id
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Really: the key is gone for good
+    #[arg(long, required = true)]
+    yes: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
 /// `lanyard device renew`.
 #[derive(Debug, Args)]
 pub struct RenewArgs {
@@ -169,6 +185,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Resume(ResumeArgs { store, .. })
         | DeviceCommand::List(ListArgs { store })
         | DeviceCommand::Show(ShowArgs { store, .. })
+        | DeviceCommand::Remove(RemoveArgs { store, .. })
         | DeviceCommand::Renew(RenewArgs { store, .. }) => store.json,
     };
     let done = match command {
@@ -176,6 +193,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Resume(args) => resume(args).await,
         DeviceCommand::List(args) => list(&args),
         DeviceCommand::Show(args) => show(&args),
+        DeviceCommand::Remove(args) => remove(&args),
         DeviceCommand::Renew(args) => renew(args).await,
     };
     let code = done.unwrap_or_else(|error| {
@@ -241,6 +259,17 @@ async fn renew(args: RenewArgs) -> Result<u8, AgentError> {
 fn list(args: &ListArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
     output::list(&store.identities()?, &store.pendings()?, args.store.json);
+    let damaged = store.damaged()?;
+    damaged.iter().for_each(|error| output::error(error, false));
+    Ok(if damaged.is_empty() { 0 } else { FAILED })
+}
+
+fn remove(args: &RemoveArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let id = store.find(&args.id)?;
+    store.discard_pending(&id)?;
+    store.remove_identity(&id)?;
+    output::removed(&id, args.store.json);
     Ok(0)
 }
 
@@ -252,7 +281,8 @@ fn show(args: &ShowArgs) -> Result<u8, AgentError> {
         Some(pending) => output::pending(&store, &pending, args.store.json),
         None => {
             let identity = store.identities()?.into_iter().find(|identity| identity.about.id == id);
-            let identity = identity.ok_or_else(|| AgentError::UnknownId(id.to_string()))?;
+            // One that is not among those that can be read tells why.
+            let identity = identity.map_or_else(|| store.identity(&id), Ok)?;
             output::identity(&store, &identity, args.store.json);
         }
     }
@@ -294,7 +324,8 @@ fn watch(progress: Progress) {
 }
 
 fn session(talk: &TalkArgs) -> Result<SessionOptions, AgentError> {
-    let tls_roots = talk.tls_roots.as_deref().map(|path| std::fs::read(path).map_err(|e| io("reading", path, e))).transpose()?;
+    let read = |path: &Path| std::fs::read(path).map_err(|e| AgentError::TlsRoots(format!("{}: {e}", path.display())));
+    let tls_roots = talk.tls_roots.as_deref().map(read).transpose()?;
     Ok(SessionOptions {
         tls_roots,
         retry_count: talk.retry_count,
@@ -319,7 +350,8 @@ fn default_store() -> PathBuf {
 
 /// From a file, from standard input, or typed unseen.
 fn read_challenge(path: &Path) -> Result<SecretText, AgentError> {
-    let failed = |error| io("reading the challenge from", path, error);
+    let refused = |problem: String| AgentError::Challenge { from: path.display().to_string(), problem };
+    let failed = |error: std::io::Error| refused(error.to_string());
     let stdin = path == Path::new("-");
     let text = if stdin && std::io::stdin().is_terminal() {
         rpassword::prompt_password("Challenge: ").map_err(failed)?
@@ -332,13 +364,9 @@ fn read_challenge(path: &Path) -> Result<SecretText, AgentError> {
     };
     let challenge = text.trim();
     if challenge.is_empty() {
-        return Err(failed(std::io::Error::other("it holds no challenge")));
+        return Err(refused("it is empty".into()));
     }
     Ok(SecretText::new(challenge.to_owned()))
-}
-
-fn io(what: &'static str, path: &Path, source: std::io::Error) -> AgentError {
-    AgentError::Io { what, path: path.to_owned(), source }
 }
 
 fn parse_fingerprint(text: &str) -> Result<[u8; 32], String> {

@@ -26,19 +26,16 @@ pub struct Filter {
 pub async fn list(State(server): State<Arc<Server>>, Query(filter): Query<Filter>) -> ApiResult<Vec<AuditRecord>> {
     let limit = if filter.limit == 0 { 100 } else { filter.limit.min(10_000) };
     let records = server.store.list_audit(filter.after, limit).await?;
-    let described = records.into_iter().map(|record| {
-        let kind = serde_json::to_value(record.event.kind).ok().and_then(|v| v.as_str().map(str::to_owned));
-        AuditRecord {
-            sequence: record.sequence,
-            at: record.event.at.to_string(),
-            kind: kind.unwrap_or_default(),
-            actor: record.event.actor,
-            request: record.event.request.map(|id| id.to_string()),
-            reason: record.event.reason,
-            object: record.event.object,
-            detail: record.event.detail,
-            hash: digest(&record.hash),
-        }
+    let described = records.into_iter().map(|record| AuditRecord {
+        sequence: record.sequence,
+        at: record.event.at.to_string(),
+        kind: record.event.kind.to_string(),
+        actor: record.event.actor,
+        request: record.event.request.map(|id| id.to_string()),
+        reason: record.event.reason,
+        object: record.event.object,
+        detail: record.event.detail,
+        hash: digest(&record.hash),
     });
     Ok(Json(described.collect()))
 }

@@ -19,7 +19,7 @@ pub async fn tell(server: &Server, record: &RequestRecord) -> Result<Vec<String>
         lines.push(format!("What to do: {remedy}"));
     }
     for event in server.store.audit_of_request(record.id).await? {
-        let mut line = format!("{} {:?} by {}", event.event.at, event.event.kind, event.event.actor);
+        let mut line = format!("{} {} by {}", event.event.at, event.event.kind, event.event.actor);
         for extra in [event.event.reason, event.event.object, event.event.detail].into_iter().flatten() {
             line.push_str(": ");
             line.push_str(&printable(&extra));

@@ -18,6 +18,7 @@ use lanyard_enroll::scep::{
     reply::ca_certificates,
 };
 use lanyard_model::{profile::Profile, request::RequestContext, text::printable};
+use lanyard_pki::certificate::Certificate;
 
 use super::{
     body::{BodyError, read_body},
@@ -79,7 +80,10 @@ fn ca_certificate(server: &Server, profile: &Profile) -> Result<Response, Server
         registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: authority.to_string() })?;
     let mut certificates = vec![registration.certificate.der()];
     let chain = ring.chain(&authority);
-    certificates.extend(chain.iter().filter(|c| profile.include_root || !c.is_self_issued()).map(|c| c.der()));
+    // QUIRK(scepclient 2.1.0): encrypts to every certificate offered, and crashes on one whose key is not RSA.
+    let usable = |c: &Certificate| !profile.rsa_certificates_only || c.public_key().is_ok_and(|key| key.kind.is_rsa());
+    let offered = chain.iter().filter(|c| (profile.include_root || !c.is_self_issued()) && usable(c));
+    certificates.extend(offered.map(|c| c.der()));
     let (media_type, body) = ca_certificates(&certificates);
     Ok(([(CONTENT_TYPE, media_type)], body).into_response())
 }

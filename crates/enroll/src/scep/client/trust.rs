@@ -1,8 +1,9 @@
 //! Believing GetCACert (RFC 8894, sections 2.2 and 4.2).
 
 use lanyard_model::{
+    oid::Oid,
     time::Timestamp,
-    usage::{KeyUsage, KeyUsages},
+    usage::{ExtendedKeyUsage, KeyUsage, KeyUsages},
 };
 use lanyard_pki::{
     certificate::{Certificate, pkix::build_chain},
@@ -49,7 +50,7 @@ impl CaCertificates {
         let verified = |c: &&Certificate| build_chain(c, &offered, &anchors, now).is_ok();
         let intermediates: Vec<Certificate> =
             offered.iter().filter(|c| c.is_ca() && c.der() != anchor.der()).filter(verified).cloned().collect();
-        let leaves: Vec<&Certificate> = offered.iter().filter(|c| !c.is_ca()).filter(verified).collect();
+        let leaves: Vec<&Certificate> = offered.iter().filter(|c| !c.is_ca() && may_register(c)).filter(verified).collect();
         // By key usage, not by order: NDES has one certificate for signing and one for encryption.
         let with = |usage: KeyUsage| leaves.iter().copied().find(|c| key_usages(c).contains(&usage)).cloned();
         let by_ca = |usage: KeyUsage| {
@@ -75,12 +76,27 @@ impl CaCertificates {
     }
 }
 
+/// Purposes of a registration certificate that has any: certificate request agent (NDES), id-kp-cmcRA (RFC 6402).
+const REGISTRATION: [ExtendedKeyUsage; 2] =
+    [ExtendedKeyUsage(Oid::new("1.3.6.1.4.1.311.20.2.1")), ExtendedKeyUsage(Oid::new("1.3.6.1.5.5.7.3.28"))];
+
+/// Whether an end-entity certificate can be that of the registration authority. GetCACert is not authenticated: the holder of any device
+/// certificate of the same CA could offer his own, so one made for another purpose, such as clientAuth, is not believed.
+fn may_register(certificate: &Certificate) -> bool {
+    let Ok(extensions) = certificate.extensions() else { return false };
+    match extension::find(&extensions, oids::EXTENDED_KEY_USAGE) {
+        None => true,
+        Some(found) => extension::decode_extended_key_usage(&found.value)
+            .is_ok_and(|purposes| REGISTRATION.iter().any(|purpose| purposes.contains(purpose))),
+    }
+}
+
 fn key_usages(certificate: &Certificate) -> KeyUsages {
     let extensions = certificate.extensions().unwrap_or_default();
     extension::find(&extensions, oids::KEY_USAGE).and_then(|e| extension::decode_key_usage(&e.value).ok()).unwrap_or_default()
 }
 
-/// Refuses servers that claim less than AES, SHA-256 and POST: the answer to GetCACaps is not authenticated, and we do nothing weaker.
+/// Refuses servers that claim less than AES and SHA-256: the answer to GetCACaps is not authenticated, and we do nothing weaker.
 ///
 /// # Errors
 /// [`ScepError::Downgrade`].

@@ -115,6 +115,11 @@ fn print_refusal(refusal: &Refusal, as_json: bool) {
     }
 }
 
+/// What was removed.
+pub(super) fn removed(id: &LocalId, as_json: bool) {
+    if as_json { print_json(&json!({ "removed": id })) } else { line(&format!("removed {id}")) }
+}
+
 /// Identities and requests under way.
 pub(super) fn list(identities: &[Identity], pendings: &[PendingAbout], as_json: bool) {
     if as_json {
@@ -133,7 +138,7 @@ pub(super) fn list(identities: &[Identity], pendings: &[PendingAbout], as_json: 
         table.push([about.id.to_string(), about.status.to_string(), facts.subject, facts.serial, facts.not_after, profile]);
     }
     for pending in pendings {
-        let (subject, profile) = (printable(&pending.subject.to_string()), printable(&pending.url));
+        let (subject, profile) = (printable(&pending.subject.to_string()), printable(pending.profile()));
         table.push([pending.id.to_string(), pending.state.to_string(), subject, "-".into(), "-".into(), profile]);
     }
     print_table(&table);
