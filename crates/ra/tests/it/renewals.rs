@@ -12,7 +12,9 @@ use lanyard_model::{
 };
 use lanyard_ra::{
     decide::{Facts, Subjects, subjects_of},
+    profile,
     reason::Reason,
+    template,
 };
 
 use crate::support::*;
@@ -126,13 +128,22 @@ fn what_is_wrong_with_the_certificate() {
 }
 
 #[test]
-fn weak_signatures_renew_nothing_even_in_a_legacy_profile() {
+fn weak_signatures_renew_only_in_a_legacy_profile_that_says_so() {
     let mut order = order();
     order.profile = "legacy".parse().unwrap();
     let mut scene = Scene::renewal_of(&order);
-    granted(scene.decide());
     scene.request.strong_signature = false;
-    assert_denied(scene.decide(), Reason::RenewalWeakSignature, "legacy");
+    granted(scene.decide());
+    for (from, to) in
+        [("sha1-renewals = true", "sha1-renewals = false"), ("legacy-algorithms = true", "legacy-algorithms = false")]
+    {
+        let mut profiles = files(profile::builtin());
+        profiles.iter_mut().for_each(|(_, text)| *text = text.replace(from, to));
+        let mut scene = Scene::renewal_of(&order);
+        scene.policy = policy_with(files(template::builtin()), profiles);
+        scene.request.strong_signature = false;
+        assert_denied(scene.decide(), Reason::RenewalWeakSignature, to);
+    }
 }
 
 #[test]

@@ -27,9 +27,8 @@ fn order(name: &str, profile: &str) -> Order {
     }
 }
 
-async fn client(server: &TestServer, profile: &str) -> ScepClient {
-    let ra = Endpoint::of(server).await.ra;
-    ScepClient::new(&server.scep_url(profile), "gear-1", ORGANIZATION).encrypt_to(&ra)
+fn client(server: &TestServer, profile: &str) -> ScepClient {
+    ScepClient::new(&server.scep_url(profile), "gear-1", ORGANIZATION)
 }
 
 async fn enrols_and_renews(server: &TestServer, client: &ScepClient) {
@@ -49,26 +48,25 @@ async fn enrols_and_renews(server: &TestServer, client: &ScepClient) {
 #[tokio::test(flavor = "multi_thread")]
 async fn scepclient_enrols_and_renews_under_a_p256_authority() {
     let server = builder().start().await;
-    enrols_and_renews(&server, &client(&server, "legacy").await).await;
+    enrols_and_renews(&server, &client(&server, "legacy")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scepclient_enrols_and_renews_under_a_p384_authority() {
     let server = builder().ca_key(KeyKind::EcP384).start().await;
-    enrols_and_renews(&server, &client(&server, "legacy").await).await;
+    enrols_and_renews(&server, &client(&server, "legacy")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scepclient_enrols_and_renews_under_an_rsa_authority_without_being_told_whom_to_encrypt_to() {
+async fn scepclient_enrols_and_renews_under_an_rsa_authority() {
     let server = builder().ca_key(KeyKind::Rsa(3072)).start().await;
-    let client = ScepClient::new(&server.scep_url("legacy"), "gear-1", ORGANIZATION);
-    enrols_and_renews(&server, &client).await;
+    enrols_and_renews(&server, &client(&server, "legacy")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_signed_with_sha1_needs_a_challenge_where_the_profile_says_so() {
     let server = builder().start().await;
-    let client = client(&server, "strict").await;
+    let client = client(&server, "strict");
     let challenge = server.admin.challenge(&order("gear-1", "strict")).await;
     client.run(Some(&challenge.challenge)).await.good();
     let first = client.certificate();
@@ -86,7 +84,7 @@ async fn a_renewal_signed_with_sha1_needs_a_challenge_where_the_profile_says_so(
 #[tokio::test(flavor = "multi_thread")]
 async fn scepclient_is_told_bad_alg_by_the_default_profile() {
     let server = builder().start().await;
-    let client = client(&server, "default").await;
+    let client = client(&server, "default").encrypt_to(&Endpoint::of(&server).await.ra);
     let challenge = server.admin.challenge(&order("gear-1", "default")).await;
     let refused = client.run(Some(&challenge.challenge)).await;
     assert!(!refused.success && refused.output.contains("badAlg"), "{}", refused.output);
