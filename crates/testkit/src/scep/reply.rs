@@ -93,6 +93,15 @@ impl CertRep {
         &self.certificates[0]
     }
 
+    /// Asserts that a certificate was issued.
+    ///
+    /// # Panics
+    /// When none was.
+    #[track_caller]
+    pub fn assert_issued(&self) {
+        assert_eq!(self.status, "0", "{:?} {:?}, request {}", self.fail_info, self.fail_text, self.request_id);
+    }
+
     /// Serial number of the certificate issued.
     ///
     /// # Panics

@@ -3,4 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod enrolment;
+mod held;
+mod hostile;
 mod interop;
+mod renewal;
+mod support;
