@@ -82,7 +82,10 @@ pub async fn raw(address: SocketAddr, octets: &[u8]) -> std::io::Result<Vec<u8>>
 /// # Errors
 /// Those of the connection.
 pub async fn request(address: SocketAddr, method: &str, target: &str, fields: &str, body: &[u8]) -> std::io::Result<Response> {
-    raw(address, &encode(method, target, fields, body)).await.map(|octets| Response::parse(&octets))
+    let octets = raw(address, &encode(method, target, fields, body)).await?;
+    // A server that is killed closes without a word.
+    let cut = !octets.windows(4).any(|w| w == b"\r\n\r\n");
+    if cut { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(Response::parse(&octets)) }
 }
 
 /// A request's octets; the connection ends with its answer.

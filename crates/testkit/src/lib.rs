@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod http;
 pub mod keys;
+pub mod process;
 pub mod programs;
 pub mod scep;
 pub mod server;

@@ -31,19 +31,21 @@ pub fn program(name: &str, package: &str) -> PathBuf {
 pub struct Done {
     /// Whether it exited with 0.
     pub success: bool,
+    /// Standard output.
+    pub stdout: String,
     /// Standard output, then standard error.
     pub output: String,
 }
 
 impl Done {
-    /// The output of a program that succeeded.
+    /// Standard output of a program that succeeded.
     ///
     /// # Panics
     /// When it did not.
     #[track_caller]
     pub fn good(self) -> String {
         assert!(self.success, "{}", self.output);
-        self.output
+        self.stdout
     }
 }
 
@@ -56,7 +58,8 @@ pub async fn run(command: &mut Command) -> Done {
     let output = timeout(PATIENCE, command.output()).await.unwrap_or_else(|_| panic!("{command:?} takes too long"));
     let output = output.unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-    Done { success: output.status.success(), output: text(&output.stdout) + &text(&output.stderr) }
+    let stdout = text(&output.stdout);
+    Done { success: output.status.success(), output: stdout.clone() + &text(&output.stderr), stdout }
 }
 
 /// Writes a certificate as PEM.

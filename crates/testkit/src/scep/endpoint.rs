@@ -61,4 +61,11 @@ impl Endpoint {
     pub async fn enrol(&self, device: &Device) -> CertRep {
         self.send(&device.message(self), device).await
     }
+
+    /// Sends a message of this device by GET and reads the answer.
+    pub async fn get(&self, message: &[u8], device: &Device) -> CertRep {
+        let message = lanyard_enroll::scep::query::encode_message(message);
+        let response = http::get(self.address, &format!("{}?operation=PKIOperation&message={message}", self.path)).await;
+        CertRep::read(&response, &self.ra, device)
+    }
 }

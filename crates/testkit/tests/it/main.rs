@@ -6,5 +6,6 @@ mod enrolment;
 mod held;
 mod hostile;
 mod interop;
+mod process;
 mod renewal;
 mod support;
