@@ -1,21 +1,34 @@
 //! Printing: tables for people, JSON for scripts, errors with cause and fix. The only place that writes to stdout and stderr.
 
 // A command line prints.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::print_stderr)]
 
-use std::process::ExitCode;
+use std::{
+    io::{ErrorKind, Write, stdout},
+    process::ExitCode,
+};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
+/// Writes to stdout. When the reader has gone (`lanyard … | head`), the program ends quietly, as others do.
+pub fn bytes(bytes: &[u8]) {
+    if let Err(error) = stdout().write_all(bytes).and_then(|()| stdout().flush()) {
+        if error.kind() != ErrorKind::BrokenPipe {
+            eprintln!("lanyard: stdout: {error}");
+        }
+        std::process::exit(1);
+    }
+}
+
 /// Prints a line of result.
 pub fn line(text: &str) {
-    println!("{text}");
+    bytes(format!("{text}\n").as_bytes());
 }
 
 /// Prints text that ends in its own line end, such as PEM.
 pub fn raw(text: &str) {
-    print!("{text}");
+    bytes(text.as_bytes());
 }
 
 /// Prints a remark to stderr.
@@ -27,7 +40,7 @@ pub fn remark(text: &str) {
 pub fn json<T: Serialize>(value: &T) -> ExitCode {
     match serde_json::to_string_pretty(value) {
         Ok(text) => {
-            println!("{text}");
+            line(&text);
             ExitCode::SUCCESS
         }
         Err(error) => fail(&format!("the result cannot be written as JSON: {error}"), None),
@@ -44,7 +57,7 @@ pub fn table(head: &[&str], rows: Vec<Vec<String>>, nothing: &str) -> ExitCode {
     table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head.to_vec());
     table.add_rows(rows);
-    println!("{table}");
+    line(&table.to_string());
     ExitCode::SUCCESS
 }
 
@@ -53,7 +66,7 @@ pub fn fields(pairs: &[(&str, Option<String>)]) {
     let width = pairs.iter().filter(|(_, v)| v.is_some()).map(|(n, _)| n.len()).max().unwrap_or(0);
     for (name, value) in pairs {
         if let Some(value) = value {
-            println!("{name:width$}  {value}");
+            line(&format!("{name:width$}  {value}"));
         }
     }
 }

@@ -1,9 +1,6 @@
 //! `lanyard ca`.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use lanyard_server::{api::types::Authority, pem};
@@ -139,8 +136,6 @@ pub fn write_der(text: &str) -> ExitCode {
 }
 
 fn write_all(bytes: &[u8]) -> ExitCode {
-    match io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => print::fail(&format!("stdout: {error}"), None),
-    }
+    print::bytes(bytes);
+    ExitCode::SUCCESS
 }

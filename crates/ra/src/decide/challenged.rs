@@ -85,6 +85,18 @@ pub(super) fn decide(case: &Case<'_>, text: Option<&SecretText>, known: &mut Kno
     Ok(Decision::Grant(Box::new(grant)))
 }
 
+/// Whether the challenge is genuine, spent, and was for the very identity whose certificate of ours signs the message.
+pub(super) fn is_spent_for_signer(case: &Case<'_>, text: &SecretText) -> bool {
+    let Case { request, facts, policy, keys, .. } = *case;
+    let (Some(challenge), Some(signer)) = (&facts.challenge, &facts.signer_certificate) else { return false };
+    let Ok(binding) = verify::presented(text, Some(challenge), keys) else { return false };
+    let template = signer.template.as_ref().map(|(name, _)| name);
+    challenge.used.is_some()
+        && template == Some(&binding.template)
+        && binding.subject.same_set(&signer.subject)
+        && verify::audience(&binding, &policy.instance, &request.profile).is_ok()
+}
+
 /// Judges an earlier use. Only the request that was held with the challenge may come again with it, and only once approved.
 fn earlier_use(request: &EnrollRequest, record: &ChallengeRecord, approval: Option<&Approved>) -> Result<Use, Refusal> {
     let Some(used) = &record.used else {

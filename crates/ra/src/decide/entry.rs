@@ -38,6 +38,11 @@ pub fn decide(request: &EnrollRequest, facts: &Facts, policy: &Policy, keys: &Ch
     let mut known = Known::default();
     let challenge = request.challenge.as_ref().filter(|text| !text.expose().is_empty());
     let outcome = match (&request.signer, challenge) {
+        // QUIRK(certmonger 0.79, scepclient 2.1.0): send the spent challenge of the first enrolment again with every renewal. It
+        // is not wrong and permits nothing: the certificate decides.
+        (RequestSigner::Ours { issuer, serial, digest }, Some(text)) if challenged::is_spent_for_signer(&case, text) => {
+            renewal::decide(&case, issuer, serial, digest, &mut known)
+        }
         (RequestSigner::SelfSigned | RequestSigner::Ours { .. }, Some(text)) => challenged::decide(&case, Some(text), &mut known),
         (RequestSigner::SelfSigned, None) if facts.approval.is_some() => challenged::decide(&case, None, &mut known),
         (RequestSigner::Ours { issuer, serial, digest }, None) => renewal::decide(&case, issuer, serial, digest, &mut known),

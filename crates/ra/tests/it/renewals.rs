@@ -12,10 +12,10 @@ use lanyard_model::{
 };
 use lanyard_ra::{
     decide::{Facts, Subjects, subjects_of},
-    profile,
     reason::Reason,
-    template,
 };
+
+use lanyard_ra::{profile, template};
 
 use crate::support::*;
 
@@ -128,7 +128,7 @@ fn what_is_wrong_with_the_certificate() {
 }
 
 #[test]
-fn weak_signatures_renew_only_in_a_legacy_profile_that_says_so() {
+fn weak_signatures_renew_only_where_a_legacy_profile_says_so() {
     let mut order = order();
     order.profile = "legacy".parse().unwrap();
     let mut scene = Scene::renewal_of(&order);
@@ -139,11 +139,12 @@ fn weak_signatures_renew_only_in_a_legacy_profile_that_says_so() {
     {
         let mut profiles = files(profile::builtin());
         profiles.iter_mut().for_each(|(_, text)| *text = text.replace(from, to));
-        let mut scene = Scene::renewal_of(&order);
         scene.policy = policy_with(files(template::builtin()), profiles);
-        scene.request.strong_signature = false;
         assert_denied(scene.decide(), Reason::RenewalWeakSignature, to);
     }
+    let mut scene = Scene::renewal();
+    scene.request.strong_signature = false;
+    assert_denied(scene.decide(), Reason::RenewalWeakSignature, "default");
 }
 
 #[test]
@@ -239,4 +240,33 @@ fn the_caller_learns_whom_to_load() {
     assert_eq!(subjects_of(&first.facts), both);
     assert_eq!(subjects_of(&Facts::default()), Subjects::default());
     assert_eq!(subjects_of(&Scene::renewal_of(&order).facts), both);
+}
+
+#[test]
+fn a_spent_challenge_of_the_same_identity_neither_permits_nor_hinders() {
+    let with_spent = |edit: &dyn Fn(&mut Scene)| {
+        let mut scene = Scene::renewal();
+        let first = Scene::new();
+        scene.request.challenge = first.request.challenge.clone();
+        scene.facts.challenge = first.facts.challenge.clone();
+        scene.use_challenge(request_id(5));
+        edit(&mut scene);
+        scene
+    };
+    assert!(granted(with_spent(&|_| ()).decide()).renews().is_some());
+    assert!(granted(with_spent(&|s| s.request.content.csr_digest = [9; 32]).decide()).challenge().is_none());
+    let revocation = Revocation { at: NOW, reason: RevocationReason::KeyCompromise };
+    assert_denied(
+        with_spent(&|s| s.signer().revocation = Some(revocation)).decide(),
+        Reason::RenewalRevoked,
+        "the certificate decides",
+    );
+    assert_denied(with_spent(&|s| s.signer().subject = dn("CN=other,O=Example")).decide(), Reason::ChallengeUsed, "another's");
+    assert_denied(with_spent(&|s| s.challenge().keyed_hash[0] ^= 1).decide(), Reason::ChallengeSignature, "an edited record");
+    let unused = |s: &mut Scene| {
+        s.challenge().used = None;
+        s.now = NOW;
+    };
+    let unused = with_spent(&unused).decide();
+    assert!(granted(unused).challenge().is_some(), "an unused challenge decides as for a first enrolment");
 }

@@ -77,3 +77,15 @@ async fn every_success_is_synced_before_it_is_answered() {
         assert!(part.contains(&Event::Written));
     }
 }
+
+#[test]
+fn the_trace_reader_sees_an_answer_that_comes_too_early() {
+    let answer = "8 sendto(11<TCP:[1]>, \"HTTP/1.1 200 OK\\r\\ncontent-type: application/x-pki-message\\r\\n\"..., 99) = 99";
+    let write = "7 pwrite64(5</d/lanyard.db-wal>, \"x\", 1, 0) = 1";
+    let good = [write, "7 fdatasync(5</d/lanyard.db-wal>) = 0", answer].join("\n");
+    assert_eq!(events(&good), [Event::Written, Event::Synced, Event::Answered]);
+    let early = [write, "7 fdatasync(5</d/lanyard.db-wal> <unfinished ...>", answer, "7 <... fdatasync resumed>) = 0"].join("\n");
+    assert_eq!(events(&early), [Event::Written, Event::Answered, Event::Synced]);
+    let failed = [write, "7 fdatasync(5</d/lanyard.db-wal>) = -1 EIO (Input/output error)", answer].join("\n");
+    assert_eq!(events(&failed), [Event::Written, Event::Answered]);
+}
