@@ -1,0 +1,5 @@
+//! Programs of other people.
+
+mod certmonger;
+mod linters;
+mod scepclient;

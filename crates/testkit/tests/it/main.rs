@@ -1,0 +1,15 @@
+//! Whole servers, real clients and hostile peers, all in one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod architecture;
+mod enrolment;
+mod held;
+mod hostile;
+mod http_edge;
+mod installation;
+mod interop;
+mod process;
+mod renewal;
+mod rollover;
+mod support;
