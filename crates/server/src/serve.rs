@@ -117,6 +117,8 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     let https = bind(server.config.listen.https).await?;
     let address = |l: &TcpListener| l.local_addr().map_err(|source| ServerError::Listen { address: "?".into(), source });
     let (http_address, https_address) = (address(&http)?, address(&https)?);
+    // After a long rest the server certificate may have ended; without one there is nothing to accept with.
+    runner::renew_service_certificates(&server).await?;
     let acceptor = acceptor(&server)?;
     // The first CRLs exist before anybody can ask for them.
     crate::flow::crl::refresh(&server, false).await?;

@@ -46,10 +46,9 @@ fn security_5_7_hostile_structures_take_linear_time_and_little_of_it() {
     };
     let set = |n: usize| signed_data(&[2u8, 1, 5].repeat(n), &[]);
     let attributes = |n: usize| signed_data(&write::sequence(&[write::oid(lanyard_pki::oids::SHA256)]).repeat(n), &[]);
-    let shapes: [(&str, &dyn Fn(usize) -> Vec<u8>, usize); 4] =
-        [("nesting", &nested, 15_000), ("chunks", &chunks, 10_000), ("set", &set, 10_000), ("attributes", &attributes, 2_000)];
-    for (shape, make, n) in shapes {
-        let message = make(n);
+    let messages =
+        [("nesting", nested(15_000)), ("chunks", chunks(10_000)), ("set", set(10_000)), ("attributes", attributes(2_000))];
+    for (shape, message) in messages {
         let best = (0..5)
             .map(|_| {
                 let began = Instant::now();

@@ -7,6 +7,7 @@ use lanyard_model::{
     request::{RequestRecord, RequestState},
 };
 
+use super::expire;
 use crate::{error::ServerError, state::Server};
 
 /// How a request ended.
@@ -66,6 +67,10 @@ pub async fn stored(server: &Server, id: RequestId) -> Result<Outcome, ServerErr
 /// Storage errors.
 pub async fn of_record(server: &Server, record: &RequestRecord) -> Result<Outcome, ServerError> {
     let refused = |fallback: &str| Outcome::Refused { reason: record.reason.clone().unwrap_or_else(|| fallback.to_owned()) };
+    if expire::is_due(server, record, server.now()) {
+        expire::expire(server, record).await?;
+        return Ok(refused(expire::REASON));
+    }
     Ok(match (record.state, &record.certificate) {
         (RequestState::Pending | RequestState::Granted, _) => Outcome::Pending,
         (RequestState::Issued, Some((issuer, serial))) => {
@@ -77,6 +82,6 @@ pub async fn of_record(server: &Server, record: &RequestRecord) -> Result<Outcom
         }
         (RequestState::Issued, None) => refused("store.corrupt"),
         (RequestState::Denied, _) => refused("ra.denied"),
-        (RequestState::Expired, _) => refused("server.request-expired"),
+        (RequestState::Expired, _) => refused(expire::REASON),
     })
 }

@@ -50,7 +50,11 @@ async fn messages_to_the_old_registration_certificate_are_answered_by_the_new_on
     let device = Device::with_challenge(rsa(0), &server.challenge("laptop-9").await);
     new.send(&device.message(&old), &device).await.assert_issued();
     // A poll begun before the renewal still finds its request.
-    assert_eq!(new.send(&waiting.poll(&old), &waiting).await.status, "2", "held longer than the profile allows, or still pending");
+    assert_eq!(
+        new.send(&waiting.poll(&old), &waiting).await.status,
+        "2",
+        "held longer than the profile allows, or still pending"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
