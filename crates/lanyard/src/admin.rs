@@ -94,6 +94,7 @@ impl Target {
         Err(match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => {
                 let fix = lanyard_server::api::story::explain(&problem.code).map(|(_, fix)| fix.to_owned());
+                let fix = fix.filter(|fix| !problem.detail.contains(fix.as_str()));
                 CallError { cause: format!("{} [{}]", problem.detail, problem.code), fix }
             }
             Err(_) => {

@@ -107,10 +107,7 @@ impl EnrollOptions {
 /// [`AgentError::Fingerprint`].
 pub fn fingerprint(text: &str) -> Result<[u8; 32], AgentError> {
     let refuse = || AgentError::Fingerprint(lanyard_model::text::printable(&text.chars().take(200).collect::<String>()));
-    let digits: Option<Vec<u8>> =
-        text.trim().chars().filter(|c| *c != ':').map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-    let digits = digits.filter(|d| d.len() == 64).ok_or_else(refuse)?;
-    let octets: Vec<u8> = digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |acc, d| acc << 4 | d)).collect();
+    let octets = lanyard_model::text::unhex(text.trim()).ok_or_else(refuse)?;
     octets.try_into().map_err(|_| refuse())
 }
 

@@ -1,7 +1,10 @@
 //! The key that opens the sealed keys.
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use lanyard_model::secret::{SecretBytes, SecretText};
+use lanyard_model::{
+    secret::{SecretBytes, SecretText},
+    text::{hex, unhex},
+};
 use lanyard_pki::crypto::random::random;
 
 use crate::error::CaError;
@@ -85,17 +88,4 @@ impl UnsealKey {
             .map_err(fault)?;
         Ok(Self(SecretBytes::new(key)))
     }
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|o| format!("{o:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-    let digits = digits?;
-    digits
-        .len()
-        .is_multiple_of(2)
-        .then(|| digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |acc, d| acc << 4 | d)).collect())
 }

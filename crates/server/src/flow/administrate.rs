@@ -11,7 +11,7 @@ use lanyard_ra::{
     order::ChallengeOrder,
 };
 
-use super::{enroll::carry_out, outcome::Outcome};
+use super::{challenge::with_records, enroll::carry_out, outcome::Outcome};
 use crate::{error::ServerError, state::Server};
 
 /// Issues to a CSR whose every field agrees with the order.
@@ -20,20 +20,13 @@ use crate::{error::ServerError, state::Server};
 /// [`ServerError::Pki`] for an unreadable CSR; [`ServerError::NotFound`].
 pub async fn issue(
     server: &Server,
-    mut order: ChallengeOrder,
+    order: ChallengeOrder,
     user: Option<UserName>,
     device: Option<DeviceId>,
     csr: &[u8],
     by: &str,
 ) -> Result<(RequestId, Outcome), ServerError> {
-    if let Some(id) = device {
-        let found = server.store.load_device(&id).await?;
-        order.device = Some(found.ok_or_else(|| ServerError::NotFound { what: "device", name: id.to_string() })?);
-    }
-    if let Some(name) = user {
-        let found = server.store.load_user(&name).await?;
-        order.user = Some(found.ok_or_else(|| ServerError::NotFound { what: "user", name: name.to_string() })?);
-    }
+    let order = with_records(server, order, user, device).await?;
     let content = decode(csr, false)?.content;
     let now = server.now();
     let request = EnrollRequest {

@@ -30,20 +30,12 @@ pub struct NewChallenge {
 /// [`ServerError::NotFound`], [`ServerError::Policy`].
 pub async fn create(
     server: &Server,
-    mut order: ChallengeOrder,
+    order: ChallengeOrder,
     user: Option<UserName>,
     device: Option<DeviceId>,
     by: &str,
 ) -> Result<NewChallenge, ServerError> {
-    if let Some(id) = device {
-        let found = server.store.load_device(&id).await?;
-        let found = found.ok_or_else(|| ServerError::NotFound { what: "device", name: id.to_string() })?;
-        order.device = Some(found);
-    }
-    if let Some(name) = user {
-        let found = server.store.load_user(&name).await?;
-        order.user = Some(found.ok_or_else(|| ServerError::NotFound { what: "user", name: name.to_string() })?);
-    }
+    let order = with_records(server, order, user, device).await?;
     let minted = mint(&order, &server.policy(), &server.challenge_keys, random()?, server.now())?;
     let binding: Binding = serde_json::from_slice(&minted.record.binding)
         .map_err(|e| ServerError::Conflict(format!("the challenge's binding cannot be read back: {e}")))?;
@@ -57,4 +49,25 @@ pub async fn create(
     server.store.save_challenge(minted.record, audit).await?;
     server.telemetry.count("lanyard_challenges_created_total", &[]);
     Ok(NewChallenge { text: minted.text, id, expires_at, binding })
+}
+
+/// Adds the records of user and device to an order.
+///
+/// # Errors
+/// [`ServerError::NotFound`] when one is not on record.
+pub async fn with_records(
+    server: &Server,
+    mut order: ChallengeOrder,
+    user: Option<UserName>,
+    device: Option<DeviceId>,
+) -> Result<ChallengeOrder, ServerError> {
+    if let Some(id) = device {
+        let found = server.store.load_device(&id).await?;
+        order.device = Some(found.ok_or_else(|| ServerError::NotFound { what: "device", name: id.to_string() })?);
+    }
+    if let Some(name) = user {
+        let found = server.store.load_user(&name).await?;
+        order.user = Some(found.ok_or_else(|| ServerError::NotFound { what: "user", name: name.to_string() })?);
+    }
+    Ok(order)
 }
