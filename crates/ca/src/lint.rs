@@ -2,7 +2,7 @@
 
 use der::{Decode, Encode};
 use lanyard_model::time::Timestamp;
-use lanyard_pki::{extension, general_name, name, oids, spki, time, tlv::Reader};
+use lanyard_pki::{extension, general_name, name, oids, spki, time, tlv::Reader, write};
 use x509_cert::{TbsCertificate, Version};
 
 use crate::{authority::Authority, error::CaError, prepare::Prepared};
@@ -86,6 +86,7 @@ impl Prepared {
             extension::decode_key_usage(&key_usage).map_err(read)? == content.usages.key_usage,
             "keyUsage is not the granted one",
         )?;
+        demand(extension::encode_key_usage(&content.usages.key_usage) == key_usage, "keyUsage is not written as DER wants")?;
         let purposes = take(oids::EXTENDED_KEY_USAGE, false);
         let purposes = purposes.map(|v| extension::decode_extended_key_usage(&v)).transpose().map_err(read)?.unwrap_or_default();
         demand(purposes == content.usages.extended_key_usage, "extKeyUsage is not the granted one")?;
@@ -96,7 +97,9 @@ impl Prepared {
         let authority_key =
             take(oids::AUTHORITY_KEY_IDENTIFIER, false).and_then(|v| extension::decode_authority_key_identifier(&v));
         demand(authority_key.as_deref() == Some(authority.key_identifier()), "authorityKeyIdentifier is not the authority's")?;
-        demand(take(oids::SUBJECT_KEY_IDENTIFIER, false).is_some(), "subjectKeyIdentifier is missing")?;
+        let subject_key = spki::key_identifier(&content.key.spki).map_err(read)?;
+        let subject_key = write::octet_string(&subject_key);
+        demand(take(oids::SUBJECT_KEY_IDENTIFIER, false) == Some(subject_key), "subjectKeyIdentifier is not the key's")?;
         let crl = take(oids::CRL_DISTRIBUTION_POINTS, false);
         demand(
             crl == Some(extension::encode_crl_distribution_points(authority.crl_url())),
@@ -118,3 +121,6 @@ fn fault(problem: String) -> CaError {
 fn demand(holds: bool, problem: &str) -> Result<(), CaError> {
     if holds { Ok(()) } else { Err(fault(problem.to_owned())) }
 }
+
+#[cfg(test)]
+mod tests;
