@@ -8,6 +8,7 @@ pub mod audit_chain;
 pub mod challenge;
 pub mod crl;
 pub mod enroll;
+pub mod expire;
 pub mod outcome;
 pub mod record;
 pub mod resume;
