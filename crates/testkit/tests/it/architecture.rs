@@ -37,7 +37,8 @@ fn real() -> Vec<(String, String, String)> {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let room = |name: &str| (name == "lanyard").then(|| name.to_owned()).or_else(|| name.strip_prefix("lanyard-").map(str::to_owned));
+    let room =
+        |name: &str| (name == "lanyard").then(|| name.to_owned()).or_else(|| name.strip_prefix("lanyard-").map(str::to_owned));
     let mut edges = Vec::new();
     for package in metadata["packages"].as_array().unwrap() {
         let user = room(package["name"].as_str().unwrap()).expect("a package named by its room");
@@ -72,7 +73,8 @@ fn rooms_use_only_what_the_arrows_allow() {
         let arrows = allowed.get(&user).unwrap_or_else(|| panic!("{user} uses {used}, and has no arrows"));
         let Some(rooms) = arrows else { continue };
         // What an arrow allows transitively, tests may use too.
-        let transitive = kind == "dev" && rooms.iter().any(|r| allowed.get(r).is_some_and(|a| a.as_ref().is_some_and(|a| a.contains(&used))));
+        let transitive =
+            kind == "dev" && rooms.iter().any(|r| allowed.get(r).is_some_and(|a| a.as_ref().is_some_and(|a| a.contains(&used))));
         assert!(rooms.contains(&used) || transitive, "{user} → {used} ({kind}) is not allowed by ARCHITECTURE.md");
     }
 }

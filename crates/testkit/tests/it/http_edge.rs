@@ -59,7 +59,13 @@ async fn http_1_0_without_host_and_posts_without_type_or_operation_are_served() 
     // strongSwan blanks Host.
     let certificate = raw("GET /scep/default?operation=GetCACert HTTP/1.1\r\nConnection: close\r\n", b"").await;
     assert_eq!(certificate.status, 200);
-    let variants = ["/scep/default", "/scep/default?operation=PKIOperation&message=ignored", "/scep/default/pkiclient.exe", "/certsrv/mscep/mscep.dll", "/certsrv/mscep/mscep.dll/pkiclient.exe?operation=PKIOperation"];
+    let variants = [
+        "/scep/default",
+        "/scep/default?operation=PKIOperation&message=ignored",
+        "/scep/default/pkiclient.exe",
+        "/certsrv/mscep/mscep.dll",
+        "/certsrv/mscep/mscep.dll/pkiclient.exe?operation=PKIOperation",
+    ];
     for (n, target) in variants.into_iter().enumerate() {
         let device = Device::with_challenge(rsa(0), &server.challenge(&format!("laptop-{n}")).await);
         let message = device.message(&endpoint);
@@ -146,7 +152,8 @@ async fn what_is_too_large_is_refused_before_it_is_read() {
     let chunks = format!("1000\r\n{}\r\n", "0".repeat(4096)).repeat(20);
     let answer = http::raw(server.http, format!("{chunked}{chunks}0\r\n\r\n").as_bytes()).await.unwrap();
     assert_eq!(Response::parse(&answer).status, 413);
-    for (octets, expected) in [(95 * 1024, vec![400, 413]), (100 * 1024, vec![413]), (200 * 1024, vec![414, 431])] {
+    // Addresses of 64 kB are read, as NDES reads them.
+    for (octets, expected) in [(60 * 1024, vec![400]), (100 * 1024, vec![413, 414]), (200 * 1024, vec![414, 431])] {
         let target = format!("{OPERATION}&message={}", "A".repeat(octets));
         let status = http::get(server.http, &target).await.status;
         assert!(expected.contains(&status), "{octets}: {status}");
@@ -220,8 +227,10 @@ async fn rfc5280_5_a_list_names_the_revoked_with_a_higher_number_and_is_cached_b
         let text = openssl(&arguments, folder.path()).await;
         assert!(text.success && text.output.contains("verify OK"), "{}", text.output);
         let text = text.output;
-        let number = text.split_once("X509v3 CRL Number:").and_then(|(_, rest)| rest.split_whitespace().next()).unwrap().to_owned();
-        let number = u64::from_str_radix(number.trim_start_matches("0x"), if number.starts_with("0x") { 16 } else { 10 }).unwrap();
+        let number =
+            text.split_once("X509v3 CRL Number:").and_then(|(_, rest)| rest.split_whitespace().next()).unwrap().to_owned();
+        let number =
+            u64::from_str_radix(number.trim_start_matches("0x"), if number.starts_with("0x") { 16 } else { 10 }).unwrap();
         (number, text)
     };
     let mut serials = Vec::new();

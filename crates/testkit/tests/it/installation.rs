@@ -4,13 +4,14 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use lanyard_model::time::Span;
 use lanyard_server::{
-    clock::{Clock, ShiftedClock, SystemClock},
+    api::types::Order,
+    clock::SystemClock,
     serve::{Unseal, open},
 };
 use lanyard_testkit::{
     keys::rsa,
     scep::{device::Device, endpoint::Endpoint},
-    server::{Site, TestServer},
+    server::{Site, TestServer, order},
 };
 
 fn chmod(path: &Path, mode: u32) {
@@ -29,7 +30,12 @@ async fn refused(site: &Site, unseal: Unseal) -> &'static str {
 async fn files_that_others_can_reach_stop_the_start() {
     let (site, _) = TestServer::builder().create().await;
     let unseal = || Unseal::File(site.unseal.clone());
-    let paths = [(site.dir.clone(), 0o700), (site.dir.join("lanyard.db"), 0o600), (site.dir.join("lanyard.toml"), 0o600), (site.unseal.clone(), 0o600)];
+    let paths = [
+        (site.dir.clone(), 0o700),
+        (site.dir.join("lanyard.db"), 0o600),
+        (site.dir.join("lanyard.toml"), 0o600),
+        (site.unseal.clone(), 0o600),
+    ];
     for (path, good) in &paths {
         for bad in [0o040, 0o004, 0o020, 0o002] {
             chmod(path, good | bad);
@@ -105,15 +111,15 @@ async fn nothing_is_issued_while_the_clock_is_behind_what_was_signed() {
     // Four minutes back are forgiven; an hour is not.
     server.advance(Span::from_secs(-240));
     let challenge = server.challenge("laptop-2").await;
-    endpoint.enrol(&Device::with_challenge(rsa(0), &challenge)).await.assert_issued();
+    let reply = endpoint.enrol(&Device::with_challenge(rsa(0), &challenge)).await;
+    assert_eq!(server.admin.request(&reply.request_id).await.reason.as_deref(), Some("ra.granted"));
     server.advance(Span::from_secs(-3600));
-    let device = Device::with_challenge(rsa(0), &server.challenge("laptop-3").await);
+    let order = Order { ttl: Some("1d".into()), ..order("wifi", "laptop-3") };
+    let device = Device::with_challenge(rsa(0), &server.admin.challenge(&order).await);
     let answer = endpoint.post(&device.message(&endpoint)).await;
     assert_eq!(answer.status, 500, "{}", answer.text());
     assert_eq!(server.admin.certificates().await.len(), 2);
-    let clock: &ShiftedClock = &server.clock;
-    clock.advance(Span::from_secs(3840));
-    assert!(clock.now() > server.server.started_at);
+    server.advance(Span::from_secs(3840));
     endpoint.enrol(&device).await.assert_issued();
 }
 

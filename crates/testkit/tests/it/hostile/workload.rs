@@ -95,7 +95,7 @@ fn hostile() -> Vec<(&'static str, Maker)> {
                 while inner.len() < n.min(4000) {
                     inner = write::element(tag::SEQUENCE, &inner);
                 }
-                [inner, vec![0x30, 0].repeat(n.saturating_sub(4000) / 2)].concat()
+                [inner, [0x30, 0].repeat(n.saturating_sub(4000) / 2)].concat()
             }),
         ),
         ("nested indefinite lengths", Box::new(|n| [0x30, 0x80].repeat(n / 2))),
@@ -138,12 +138,12 @@ fn work(octets: &[u8]) -> Duration {
         parse_all(octets);
         began.elapsed()
     };
-    (0..15).map(|_| run()).min().unwrap()
+    (0..9).map(|_| run()).min().unwrap()
 }
 
 #[test]
 fn twice_the_input_is_at_most_two_and_a_half_times_the_work() {
-    const SIZE: usize = 400_000;
+    const SIZE: usize = 250_000;
     for (what, make) in hostile() {
         let (once, twice) = (make(SIZE), make(2 * SIZE));
         // What is over in an instant cannot grow; and other work on the machine must not fail the test, so it is measured again.
