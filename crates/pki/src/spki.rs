@@ -29,6 +29,11 @@ fn kind(spki: &[u8]) -> Result<KeyKind, PkiError> {
     reader.finish()?;
     match oid {
         oids::RSA_ENCRYPTION => {
+            // RFC 3279, section 2.3.1: the parameters are NULL.
+            if !algorithm.expect(tag::NULL)?.contents.is_empty() {
+                return Err(refused("algorithm parameters".into()));
+            }
+            algorithm.finish()?;
             let mut rsa = Reader::sequence_of(key, "RSAPublicKey")?;
             let modulus = rsa.unsigned()?;
             let exponent = rsa.unsigned()?;
@@ -44,6 +49,7 @@ fn kind(spki: &[u8]) -> Result<KeyKind, PkiError> {
         }
         oids::EC_PUBLIC_KEY => {
             let curve = algorithm.oid()?;
+            algorithm.finish()?;
             let (kind, octets) = match curve {
                 oids::P256 => (KeyKind::EcP256, 65),
                 oids::P384 => (KeyKind::EcP384, 97),
@@ -56,7 +62,7 @@ fn kind(spki: &[u8]) -> Result<KeyKind, PkiError> {
                 Err(refused(format!("{kind} not as an uncompressed point")))
             }
         }
-        oids::ED25519 if key.len() == 32 => Ok(KeyKind::Ed25519),
+        oids::ED25519 if key.len() == 32 && algorithm.is_empty() => Ok(KeyKind::Ed25519),
         other => Err(refused(format!("algorithm {other}"))),
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         listen::{Acceptor, serve_tcp, serve_unix},
         router, tls,
     },
-    error::{ServerError, chain},
+    error::ServerError,
     flow::audit_chain,
     init::{DERIVATION, INSTANCE, MASTER_SECRET, key_id},
     installation::{Installation, read_file, read_secret},
@@ -117,10 +117,8 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     let https = bind(server.config.listen.https).await?;
     let address = |l: &TcpListener| l.local_addr().map_err(|source| ServerError::Listen { address: "?".into(), source });
     let (http_address, https_address) = (address(&http)?, address(&https)?);
-    // After a long rest the service certificates may have ended: HTTPS and SCEP are served by new ones from the start.
-    if let Err(error) = runner::renew_service_certificates(&server).await {
-        tracing::error!(code = error.code(), error = %chain(&error), "renewing a service certificate failed");
-    }
+    // After a long rest the server certificate may have ended; without one there is nothing to accept with.
+    runner::renew_service_certificates(&server).await?;
     let acceptor = acceptor(&server)?;
     // The first CRLs exist before anybody can ask for them.
     crate::flow::crl::refresh(&server, false).await?;

@@ -12,8 +12,8 @@ use super::error::ScepError;
 
 /// Largest pkiMessage in octets.
 pub const MAX_MESSAGE: usize = 64 * 1024;
-/// Longest query in octets: the largest message in base64, each octet percent-encoded, would be longer; what real clients send is not.
-pub const MAX_QUERY: usize = 96 * 1024;
+/// Longest query in octets, as NDES is told to allow; a message by GET has at most some 48 kB.
+pub const MAX_QUERY: usize = 65_534;
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,

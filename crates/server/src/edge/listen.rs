@@ -25,7 +25,7 @@ use tower::ServiceExt;
 
 use crate::{config::Limits, state::Server};
 
-/// Most octets of a request's head: a GET with a message of 64 kB, percent-encoded, and its fields.
+/// Most octets of a request's head: the longest address (65,534 octets) and its fields.
 const MAX_HEAD: usize = 128 * 1024;
 /// Most fields of a request's head.
 const MAX_FIELDS: usize = 100;

@@ -1,55 +1,66 @@
-//! Ending the wait of requests that nobody decided about in time.
+//! Requests that were held longer than their profile allows.
 
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    request::RequestState,
+    request::{RequestRecord, RequestState},
+    time::Timestamp,
 };
 use lanyard_store::ports::RequestFilter;
 
 use crate::{error::ServerError, state::Server};
 
-/// Stable code of the reason.
-const EXPIRED: &str = "server.request-expired";
-/// How many are looked at together.
-const PAGE: u32 = 500;
+/// Stable code of the outcome.
+pub const REASON: &str = "server.request-expired";
 
-/// Ends every held request that has waited longer than its profile allows, so that its device stops asking and nobody finds it on
-/// the list of what is to be decided. A profile that is gone ends its requests too.
+/// Whether a held request has waited too long.
+#[must_use]
+pub fn is_due(server: &Server, record: &RequestRecord, now: Timestamp) -> bool {
+    let policy = server.policy();
+    // A profile that is gone lets nobody wait.
+    let until = policy.profiles.find(&record.profile).map(|p| record.received_at + p.pending_lifetime);
+    record.state == RequestState::Pending && until.is_none_or(|until| now > until)
+}
+
+/// Marks a held request as expired.
 ///
 /// # Errors
 /// Storage errors.
-pub async fn held_requests(server: &Server) -> Result<(), ServerError> {
-    let (policy, now) = (server.policy(), server.now());
-    let mut before = None;
+pub async fn expire(server: &Server, record: &RequestRecord) -> Result<(), ServerError> {
+    let detail = "held longer than the profile allows; nobody decided".to_owned();
+    let expired = RequestRecord {
+        state: RequestState::Expired,
+        reason: Some(REASON.to_owned()),
+        detail: Some(detail.clone()),
+        claims: None,
+        decided_at: Some(server.now()),
+        ..record.clone()
+    };
+    let audit = AuditEvent {
+        reason: Some(REASON.to_owned()),
+        detail: Some(detail),
+        ..server.request_event(AuditKind::RequestDenied, "job:expire", record.id)
+    };
+    server.store.save_denied(expired, None, audit).await?;
+    tracing::warn!(request = %record.id, "a held request expired");
+    Ok(())
+}
+
+/// Expires every held request that is due.
+///
+/// # Errors
+/// Storage errors.
+pub async fn expire_due(server: &Server) -> Result<(), ServerError> {
+    let mut filter = RequestFilter { state: Some(RequestState::Pending), before: None, limit: 500 };
     loop {
-        let filter = RequestFilter { state: Some(RequestState::Pending), before, limit: PAGE };
-        let page = server.store.list_requests(filter).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        before = Some(last.id);
-        for mut record in page {
-            let until = policy.profiles.find(&record.profile).map(|p| record.received_at + p.pending_lifetime);
-            if until.is_some_and(|until| now <= until) {
-                continue;
+        let page = server.store.list_requests(filter.clone()).await?;
+        for record in &page {
+            if is_due(server, record, server.now()) {
+                expire(server, record).await?;
             }
-            let why = match until {
-                Some(until) => format!("nobody decided about it until {until}"),
-                None => format!("its profile {} does not exist any more", record.profile),
-            };
-            let id = record.id;
-            record.state = RequestState::Expired;
-            record.reason = Some(EXPIRED.to_owned());
-            record.detail = Some(why.clone());
-            record.decided_at = Some(now);
-            record.claims = None;
-            let audit = AuditEvent {
-                reason: Some(EXPIRED.to_owned()),
-                detail: Some(why),
-                ..server.request_event(AuditKind::RequestDenied, "job:held-requests", id)
-            };
-            if let Err(error) = server.store.save_denied(record, None, audit).await {
-                // Somebody decided at this very moment, which counts.
-                tracing::warn!(request = %id, %error, "a held request cannot be ended");
-            }
+        }
+        match page.last() {
+            Some(last) if page.len() == 500 => filter.before = Some(last.id),
+            _ => return Ok(()),
         }
     }
 }

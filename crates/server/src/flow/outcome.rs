@@ -7,6 +7,7 @@ use lanyard_model::{
     request::{RequestRecord, RequestState},
 };
 
+use super::expire;
 use crate::{error::ServerError, state::Server};
 
 /// How a request ended.
@@ -66,6 +67,17 @@ pub async fn stored(server: &Server, id: RequestId) -> Result<Outcome, ServerErr
 /// Storage errors.
 pub async fn of_record(server: &Server, record: &RequestRecord) -> Result<Outcome, ServerError> {
     let refused = |fallback: &str| Outcome::Refused { reason: record.reason.clone().unwrap_or_else(|| fallback.to_owned()) };
+    if expire::is_due(server, record, server.now()) {
+        if let Err(error) = expire::expire(server, record).await {
+            // The job or a person may have been faster; then that counts.
+            let stored = server.store.load_request(record.id).await?.filter(|r| r.state != RequestState::Pending);
+            return match stored {
+                Some(stored) => Box::pin(of_record(server, &stored)).await,
+                None => Err(error),
+            };
+        }
+        return Ok(Outcome::Refused { reason: expire::REASON.to_owned() });
+    }
     Ok(match (record.state, &record.certificate) {
         (RequestState::Pending | RequestState::Granted, _) => Outcome::Pending,
         (RequestState::Issued, Some((issuer, serial))) => {
@@ -77,6 +89,6 @@ pub async fn of_record(server: &Server, record: &RequestRecord) -> Result<Outcom
         }
         (RequestState::Issued, None) => refused("store.corrupt"),
         (RequestState::Denied, _) => refused("ra.denied"),
-        (RequestState::Expired, _) => refused("server.request-expired"),
+        (RequestState::Expired, _) => refused(expire::REASON),
     })
 }

@@ -25,8 +25,8 @@ pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
         if let Err(error) = renew_service_certificates(&server).await {
             tracing::error!(code = error.code(), error = %chain(&error), "renewing a service certificate failed; it is tried again in a minute");
         }
-        if let Err(error) = expire::held_requests(&server).await {
-            tracing::error!(code = error.code(), error = %chain(&error), "ending the wait of held requests failed; it is tried again in a minute");
+        if let Err(error) = expire::expire_due(&server).await {
+            tracing::error!(code = error.code(), error = %chain(&error), "expiring held requests failed; it is tried again in a minute");
         }
         if let Err(error) = audit_chain::sign_head(&server).await {
             tracing::error!(code = error.code(), error = %chain(&error), "signing the head of the audit log failed");
