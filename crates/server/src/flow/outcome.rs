@@ -88,7 +88,7 @@ pub async fn of_record(server: &Server, record: &RequestRecord) -> Result<Outcom
             }
         }
         (RequestState::Issued, None) => refused("store.corrupt"),
-        (RequestState::Denied, _) => refused("ra.denied"),
+        (RequestState::Denied, _) => refused("store.corrupt"),
         (RequestState::Expired, _) => refused(expire::REASON),
     })
 }
