@@ -37,7 +37,9 @@ fn the_tour_of_the_readme_runs_word_for_word() {
         .unwrap();
     let told = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}");
-    for expected in ["refused, exit code 3", "ra.challenge-other-key", "intact:", "laptop-7.example.org", "Revocation Date", "serving"] {
+    for expected in
+        ["refused, exit code 3", "ra.challenge-other-key", "intact:", "laptop-7.example.org", "Revocation Date", "serving"]
+    {
         let log = fs::read_to_string(folder.path().join("tour/serve.log")).unwrap_or_default();
         assert!(told.contains(expected) || log.contains(expected), "'{expected}' is missing in\n{told}");
     }
