@@ -132,6 +132,7 @@ impl Process {
     }
 
     async fn signal(&self, name: &str) {
-        run(Command::new(program("kill", "procps")).args([&format!("-{name}"), &self.pid.to_string()])).await.good();
+        // The shell's own, so that no package is needed.
+        run(Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid)])).await.good();
     }
 }

@@ -81,14 +81,14 @@ impl Certmonger {
         self.getcert(&arguments).await
     }
 
-    /// Asks for another certificate with the same key, signed by the one it has; without the challenge.
+    /// Asks for another certificate with the same key, signed by the one it has. It sends the spent challenge along.
     pub async fn resubmit(&self) -> Done {
-        self.getcert(&["resubmit", "-i", "device", "-L", ""]).await
+        self.getcert(&["resubmit", "-i", "device"]).await
     }
 
-    /// Asks for another certificate with a new key.
+    /// Asks for another certificate with a new key. It sends the spent challenge along.
     pub async fn rekey(&self) -> Done {
-        self.getcert(&["rekey", "-i", "device", "-g", "2048", "-L", ""]).await
+        self.getcert(&["rekey", "-i", "device", "-g", "2048"]).await
     }
 
     /// State of the one request, such as `MONITORING`.

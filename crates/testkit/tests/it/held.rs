@@ -110,3 +110,33 @@ async fn an_approval_does_not_outweigh_what_changed_meanwhile() {
     assert_eq!((decided.state.as_str(), decided.reason.as_deref()), ("denied", Some("ra.device-blocked")));
     assert!(server.admin.certificates().await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_several_decisions_at_once_one_counts() {
+    let (server, endpoint) = server().await;
+    for n in 0..4 {
+        let (device, _, id) = held(&server, &endpoint, n).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for m in 0..8 {
+            let (admin, id) = (server.admin.clone(), id.clone());
+            tasks.spawn(async move {
+                match m % 4 {
+                    3 => admin.call("POST", &format!("/requests/{id}/deny"), br#"{"reason":"no"}"#).await.status,
+                    _ => admin.call("POST", &format!("/requests/{id}/approve"), b"null").await.status,
+                }
+            });
+        }
+        let statuses = tasks.join_all().await;
+        assert!(statuses.contains(&200), "{statuses:?}");
+        let told = server.admin.request(&id).await;
+        let issued: Vec<_> =
+            server.admin.certificates().await.into_iter().filter(|c| c.request == id && c.status != "revoked").collect();
+        let reply = endpoint.send(&device.poll(&endpoint), &device).await;
+        match told.state.as_str() {
+            "issued" => assert_eq!((issued.len(), reply.serial()), (1, issued[0].serial.clone())),
+            "denied" => assert_eq!((issued.len(), reply.status.as_str()), (0, "2")),
+            other => panic!("{other}"),
+        }
+    }
+    assert!(server.admin.verify_audit().await.intact);
+}

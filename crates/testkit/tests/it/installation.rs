@@ -44,7 +44,9 @@ async fn files_that_others_can_reach_stop_the_start() {
     }
     let server = open(&site.dir, unseal(), Arc::new(SystemClock)).await.unwrap();
     server.store.close().await;
-    // And everything that init made is as strict.
+    // And everything that init and a running server make is as strict.
+    let server = TestServer::on(site, Arc::default()).await;
+    let site = &server.site;
     let mut folders = vec![site.dir.clone()];
     while let Some(folder) = folders.pop() {
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700, "{}", folder.display());

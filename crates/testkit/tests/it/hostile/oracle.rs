@@ -141,3 +141,35 @@ async fn every_accepted_cipher_and_digest_is_mirrored_and_every_other_is_bad_alg
     }
     endpoint.enrol(&device).await.assert_issued();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_by_the_rules_are_the_same_octets_whatever_the_rule() {
+    let server = TestServer::start().await;
+    let endpoint = Endpoint::of(&server).await;
+    let used = server.challenge("laptop-1").await;
+    let enrolled = Device::with_challenge(rsa(1), &used);
+    endpoint.enrol(&enrolled).await.assert_issued();
+    let device = Device::new(rsa(0), "CN=laptop-1,O=Example");
+    let burnt = server.challenge("laptop-1").await;
+    let mut other_names = device.clone().challenge(&burnt.challenge);
+    other_names.info.san = vec!["dns:dc.example.org".parse().unwrap()];
+    let with = |text: &str| device.clone().challenge(text);
+    let unknown = TestServer::start().await.challenge("laptop-1").await;
+    let table = [
+        ("ra.challenge-missing", device.clone()),
+        ("ra.challenge-malformed", with("password")),
+        ("ra.challenge-unknown", with(&unknown.challenge)),
+        ("ra.challenge-other-key", with(&used.challenge)),
+        ("ra.san-mismatch", other_names),
+        ("ra.challenge-used", with(&burnt.challenge)),
+        ("scep.message-type", Device { message_type: "21".into(), ..device.clone() }),
+        ("scep.renewal-signer", Device { message_type: "17".into(), ..device.clone() }),
+    ];
+    let mut first: Option<Vec<u8>> = None;
+    for (reason, asking) in table {
+        let reply = endpoint.enrol(&asking).await;
+        reply.assert_refused("2");
+        assert_eq!(server.admin.request(&reply.request_id).await.reason.as_deref(), Some(reason));
+        assert!(masked(&reply) == *first.get_or_insert_with(|| masked(&reply)), "{reason} can be told apart");
+    }
+}

@@ -113,6 +113,14 @@ async fn the_authoritys_own_certificates_and_lists_pass() {
             let verified = verify(&certificate, &server.site.issuing, &server.site.root).await;
             assert!(verified.success, "{}: {}", authority.role, verified.output);
         }
+        // A list with an entry of every reason.
+        for reason in
+            ["unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn"]
+        {
+            let device = Device::with_challenge(rsa(0), &server.challenge(reason).await);
+            let serial = Endpoint::of(&server).await.enrol(&device).await.serial();
+            server.admin.revoke(&serial, reason).await;
+        }
         for name in ["root", "issuing"] {
             let crl = http::get(server.http, &format!("/crl/{name}.crl")).await;
             assert_eq!(lint_crl(&crl.body, "ERROR").await, BTreeSet::new(), "{name} of {ca_key}");

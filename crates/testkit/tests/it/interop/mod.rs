@@ -1,5 +1,6 @@
 //! Programs of other people.
 
+mod agent;
 mod certmonger;
 mod linters;
 mod scepclient;
