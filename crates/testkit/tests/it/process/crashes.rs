@@ -48,6 +48,7 @@ async fn submit(
 async fn killed_under_load_nothing_acknowledged_is_lost_and_every_device_gets_its_certificate() {
     let (site, _) = TestServer::builder().create().await;
     let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let mut cut_off = 0;
     for round in 0..ROUNDS {
         let process = Process::serve(&site).await;
         let endpoint = Endpoint::at(process.http, "default").await;
@@ -67,7 +68,7 @@ async fn killed_under_load_nothing_acknowledged_is_lost_and_every_device_gets_it
         until("acknowledgements", || async { (acknowledged.load(Ordering::SeqCst) >= enough).then_some(()) }).await;
         process.kill().await;
         let told: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
-        assert!(told.iter().any(|(_, _, serial)| serial.is_none()), "the kill came too late to cut anything off");
+        cut_off += told.iter().filter(|(_, _, serial)| serial.is_none()).count();
 
         let began = Instant::now();
         let process = Process::serve(&site).await;
@@ -83,6 +84,7 @@ async fn killed_under_load_nothing_acknowledged_is_lost_and_every_device_gets_it
         }
         process.kill().await;
     }
+    assert!(cut_off > 0, "every kill came too late to cut anything off");
     let process = Process::serve(&site).await;
     let certificates = process.admin.certificates().await;
     assert_eq!(all.len(), ROUNDS * SUBMITTERS * PER_SUBMITTER);
