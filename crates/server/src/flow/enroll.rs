@@ -26,7 +26,7 @@ use lanyard_store::ports::{Begun, ChallengeClaim, Intent, Opening, RenewalClaim,
 
 use super::{
     outcome::{Outcome, stored},
-    record,
+    record, resume,
 };
 use crate::{error::ServerError, state::Server};
 
@@ -40,6 +40,10 @@ const SERIAL_TRIES: usize = 3;
 pub async fn enroll(server: &Server, request: &EnrollRequest, context: &RequestContext) -> Result<Outcome, ServerError> {
     let facts = facts(server, request).await?;
     let decision = decide(request, &facts, &server.policy(), &server.challenge_keys, server.now());
+    if let Decision::Repeat(id) = decision {
+        tracing::info!(request = %request.id, earlier = %id, "the same request again: the stored outcome answers it");
+        return resume::outcome_of(server, id).await;
+    }
     carry_out(server, request, context, decision, None).await
 }
 
@@ -104,10 +108,7 @@ pub async fn carry_out(
     match decision {
         Decision::Grant(grant) => issue(server, request, record, *grant, reopened).await,
         Decision::Pending(held) => hold(server, request, record, *held).await,
-        Decision::Repeat(id) => {
-            tracing::info!(request = %request.id, earlier = %id, "the same request again: the stored outcome answers it");
-            stored(server, id).await
-        }
+        Decision::Repeat(id) => stored(server, id).await,
         Decision::Denied(denied) => refuse(server, request, record, denied).await,
     }
 }

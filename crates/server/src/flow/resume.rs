@@ -4,6 +4,7 @@
 //! revoked (its signature may exist somewhere) and the request is decided again under a new one.
 
 use lanyard_model::{
+    id::RequestId,
     request::{RequestRecord, RequestState},
     time::Span,
 };
@@ -25,6 +26,17 @@ pub const ABANDONED_AFTER: Span = Span::from_secs(30);
 pub fn is_abandoned(server: &Server, record: &RequestRecord) -> bool {
     let began = record.decided_at.unwrap_or(record.received_at);
     record.state == RequestState::Granted && (began < server.started_at || server.now() >= began + ABANDONED_AFTER)
+}
+
+/// The outcome of an earlier request by its id.
+///
+/// # Errors
+/// Storage and key errors; [`ServerError::NotFound`].
+pub async fn outcome_of(server: &Server, id: RequestId) -> Result<Outcome, ServerError> {
+    match server.store.load_request(id).await? {
+        Some(record) if is_abandoned(server, &record) => outcome(server, &record).await,
+        _ => stored(server, id).await,
+    }
 }
 
 /// The outcome of a granted request: waits while it is being signed, takes it up again when it was abandoned.

@@ -10,6 +10,7 @@ mod hostile;
 mod http_edge;
 mod installation;
 mod interop;
+mod interrupted;
 mod process;
 mod renewal;
 mod rollover;
