@@ -13,7 +13,9 @@ demo:
 
 test: packages $(PKILINT)/bin/lint_pkix_cert
 	$(CARGO) build --locked -p lanyard
-	$(CARGO) test --locked --workspace
+	@set -o pipefail; status=0; $(CARGO) test --locked --workspace --no-fail-fast 2>&1 | tee target/test.log || status=$$?; \
+	awk '/^test result:/ { p += $$4; f += $$6; s += $$8 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' target/test.log; \
+	exit $$status
 
 # The tests fail, naming the package, when one is absent; this installs them.
 packages:
