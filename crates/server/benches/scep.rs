@@ -131,7 +131,7 @@ fn floor(server: &Server, message: &[u8], key: &SecretBytes) -> Duration {
     let registration = &ring.registrations(&issuing)[0];
     let ca_key = SoftwareSigner::from_pkcs8(&generate(KeyKind::EcP256).expect("a key")).expect("a key");
     let device = SoftwareSigner::from_pkcs8(key).expect("a key");
-    let keys = [RegistrationKey { certificate: &registration.certificate, decrypter: &registration.decrypter }];
+    let keys = [RegistrationKey { certificate: &registration.certificate, decrypter: registration.decrypter.as_ref() }];
     let began = cpu();
     for _ in 0..FLOOR_ROUNDS {
         let received = decode(message, false).message.expect("a message");
@@ -146,7 +146,7 @@ fn floor(server: &Server, message: &[u8], key: &SecretBytes) -> Duration {
             recipient_key: device.public_key(),
             mirror,
         };
-        let by = Replier { certificate: &registration.certificate, signer: &registration.signer };
+        let by = Replier { certificate: &registration.certificate, signer: registration.signer.as_ref() };
         encode(reply, &received.reply_to, by).expect("a reply");
     }
     (cpu() - began) / u32::try_from(FLOOR_ROUNDS).expect("a small number")

@@ -15,6 +15,7 @@ use lanyard_model::{
 use lanyard_pki::{
     certificate::Certificate,
     crypto::software::{SoftwareDecrypter, SoftwareSigner},
+    key::{Decrypter, Signer},
 };
 use lanyard_store::ports::Store;
 
@@ -25,9 +26,9 @@ pub struct Registration {
     /// Certificate.
     pub certificate: Certificate,
     /// Signing half.
-    pub signer: SoftwareSigner,
+    pub signer: Box<dyn Signer>,
     /// Decrypting half.
-    pub decrypter: SoftwareDecrypter,
+    pub decrypter: Box<dyn Decrypter>,
     /// First second of validity.
     pub not_before: Timestamp,
     /// Last second of validity.
@@ -101,8 +102,8 @@ impl Keyring {
                 self.authorities.entry(record.name).or_insert_with(|| Arc::new(authority));
             }
             AuthorityRole::Registration => {
-                let signer = SoftwareSigner::from_pkcs8(&key).map_err(fault)?;
-                let decrypter = SoftwareDecrypter::from_pkcs8(&key).map_err(fault)?;
+                let signer = Box::new(SoftwareSigner::from_pkcs8(&key).map_err(fault)?);
+                let decrypter = Box::new(SoftwareDecrypter::from_pkcs8(&key).map_err(fault)?);
                 let registration = Registration { certificate, signer, decrypter, not_before, not_after };
                 self.registrations.entry(record.name).or_default().push(Arc::new(registration));
             }

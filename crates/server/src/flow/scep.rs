@@ -122,7 +122,10 @@ impl Session<'_> {
     }
 
     fn keys(&self) -> Vec<RegistrationKey<'_>> {
-        self.registrations().iter().map(|r| RegistrationKey { certificate: &r.certificate, decrypter: &r.decrypter }).collect()
+        self.registrations()
+            .iter()
+            .map(|r| RegistrationKey { certificate: &r.certificate, decrypter: r.decrypter.as_ref() })
+            .collect()
     }
 
     /// The same message again: its stored outcome, if it has one that lasts.
@@ -206,7 +209,7 @@ impl Session<'_> {
         let registration = self.registrations().first();
         let registration =
             registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: ISSUING.into() })?;
-        Ok(Replier { certificate: &registration.certificate, signer: &registration.signer })
+        Ok(Replier { certificate: &registration.certificate, signer: registration.signer.as_ref() })
     }
 
     fn reply(&self, message: &PkiMessage, mirror: Mirror, outcome: &Outcome) -> Result<Answer, ServerError> {
