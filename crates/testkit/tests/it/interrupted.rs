@@ -16,7 +16,9 @@ use tokio::process::Command;
 /// Runs SQL on the server's database from outside, as no user would.
 async fn sql(server: &TestServer, statement: &str) {
     let database: &Path = &server.dir().join("lanyard.db");
-    let done = Command::new(program("sqlite3", "sqlite3")).arg(database).arg(statement).output().await.unwrap();
+    let mut command = Command::new(program("sqlite3", "sqlite3"));
+    command.args(["-cmd", ".timeout 20000"]).arg(database).arg(statement);
+    let done = command.output().await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
