@@ -5,7 +5,7 @@ ARGS ?=
 PKILINT := target/pkilint
 PACKAGES := scep certmonger dbus openssl curl strace sqlite3 python3-venv
 
-.PHONY: demo test packages build-tests bench fuzz lint soak clean
+.PHONY: demo test packages bench fuzz lint clean
 
 demo:
 	$(CARGO) build --release --locked -p lanyard
