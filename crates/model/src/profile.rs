@@ -54,7 +54,8 @@ pub struct Profile {
     pub pending_lifetime: Span,
 }
 
-// Devices without a battery-backed clock begin in 1970: their first message must still be accepted.
+// Devices without a battery-backed clock begin in 1970: their first message must still be accepted. The Option is the field's type,
+// which serde asks of a default.
 #[allow(clippy::unnecessary_wraps)]
 const fn signing_time_window() -> Option<Span> {
     None

@@ -140,3 +140,14 @@ async fn of_several_decisions_at_once_one_counts() {
     }
     assert!(server.admin.verify_audit().await.intact);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_may_come_by_get() {
+    let (server, endpoint) = server().await;
+    let device = Device::with_challenge(rsa(0), &server.admin.challenge(&order("held", "laptop-1")).await);
+    let held = endpoint.get(&device.message(&endpoint), &device).await;
+    assert_eq!(held.status, "3");
+    assert_eq!(endpoint.get(&device.poll(&endpoint), &device).await.status, "3");
+    server.admin.approve(&held.request_id).await;
+    endpoint.get(&device.poll(&endpoint), &device).await.assert_issued();
+}

@@ -278,3 +278,30 @@ async fn rfc5280_5_a_list_names_the_revoked_with_a_higher_number_and_is_cached_b
     let (third, text) = parse(&third.body).await;
     assert!(third > second && text.contains(&serials[0]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_what_happened() {
+    let server = TestServer::start().await;
+    let endpoint = Endpoint::of(&server).await;
+    let challenge = server.challenge("laptop-1").await;
+    let serial = {
+        let reply = endpoint.enrol(&Device::with_challenge(rsa(0), &challenge)).await;
+        reply.assert_issued();
+        reply.serial()
+    };
+    endpoint.enrol(&Device::with_challenge(rsa(1), &challenge)).await.assert_refused("2");
+    server.admin.revoke(&serial, "keyCompromise").await;
+    let answer = http::get(server.http, "/metrics").await;
+    assert_eq!(answer.status, 200);
+    let text = answer.text();
+    for line in [
+        "lanyard_requests_total{protocol=\"scep\",profile=\"default\",outcome=\"issued\"} 1",
+        "lanyard_requests_total{protocol=\"scep\",profile=\"default\",outcome=\"refused\"} 1",
+        "lanyard_certificates_issued_total{template=\"wifi\"} 1",
+        "lanyard_certificates_revoked_total{reason=\"keyCompromise\"} 1",
+        "lanyard_challenges_created_total 1",
+        "lanyard_request_seconds_count 2",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+    }
+}
