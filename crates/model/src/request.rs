@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    client::Client,
     enroll::Protocol,
     id::{AuthorityName, DeviceId, ProfileName, RequestId, TemplateName, UserName},
     name::DistinguishedName,
@@ -71,7 +72,11 @@ pub struct RequestContext {
     pub digest_algorithm: Option<String>,
     /// Content encryption algorithm.
     pub content_encryption: Option<String>,
-    /// Oddities that were recognised and accommodated.
+    /// The client as it was recognised.
+    pub client: Option<Client>,
+    /// What it was recognised by, in words.
+    pub recognised_by: Option<String>,
+    /// Stable words for what was tolerated or done differently for this client, such as `ber`; each protocol room explains its own.
     pub accommodations: Vec<String>,
 }
 

@@ -21,6 +21,9 @@ use lanyard_store::ports::Store;
 
 use crate::error::ServerError;
 
+/// Setting that names the issuing CA that is to follow the one in use.
+pub const SUCCESSOR: &str = "successor";
+
 /// A registration certificate with its keys: signs replies, decrypts requests.
 pub struct Registration {
     /// Certificate.
@@ -53,6 +56,7 @@ pub struct Keyring {
     registrations: HashMap<AuthorityName, Vec<Arc<Registration>>>,
     tls: Vec<Arc<TlsIdentity>>,
     roots: Vec<Certificate>,
+    successor: Option<AuthorityName>,
 }
 
 impl Keyring {
@@ -61,7 +65,9 @@ impl Keyring {
     /// # Errors
     /// [`CaError::WrongUnsealKey`], [`CaError::Authority`], storage errors.
     pub async fn open(store: &dyn Store, unseal: &UnsealKey, url: &str, now: Timestamp) -> Result<Self, ServerError> {
-        let mut ring = Self { authorities: HashMap::new(), registrations: HashMap::new(), tls: Vec::new(), roots: Vec::new() };
+        let successor = store.load_setting(SUCCESSOR).await?.and_then(|name| String::from_utf8(name).ok()?.parse().ok());
+        let mut ring =
+            Self { authorities: HashMap::new(), registrations: HashMap::new(), tls: Vec::new(), roots: Vec::new(), successor };
         // Newest first: the first of a name wins where only one is used.
         for record in store.list_authorities().await? {
             ring.add(store, unseal, url, record, now).await?;
@@ -129,6 +135,12 @@ impl Keyring {
     #[must_use]
     pub fn registrations(&self, name: &AuthorityName) -> &[Arc<Registration>] {
         self.registrations.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The issuing CA that is to follow the one in use, once it is prepared.
+    #[must_use]
+    pub fn successor(&self) -> Option<&Arc<Authority>> {
+        self.authorities.get(self.successor.as_ref()?)
     }
 
     /// The newest server certificate.

@@ -25,6 +25,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/requests/{id}/deny", post(requests::deny))
         .route("/authorities", get(authority::list))
         .route("/authorities/{name}/crl", post(authority::issue_crl))
+        .route("/authorities/{name}/successor", post(authority::prepare_successor))
         .route("/templates", get(authority::templates))
         .route("/templates/{name}", get(authority::template))
         .route("/profiles", get(authority::profiles))

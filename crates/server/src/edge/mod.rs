@@ -11,4 +11,6 @@ pub mod listen;
 pub mod pki;
 pub mod router;
 pub mod scep;
+mod scep_certificates;
+mod scep_evidence;
 pub mod tls;

@@ -3,11 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    body::Body,
     extract::{Path, Request, State},
     http::{
-        HeaderMap, HeaderValue, Method, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT},
+        HeaderValue, Method, StatusCode,
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
 };
@@ -15,18 +14,17 @@ use lanyard_enroll::scep::{
     capabilities::Capabilities,
     error::ScepError,
     query::{MAX_MESSAGE, Operation, decode},
-    reply::ca_certificates,
 };
-use lanyard_model::{profile::Profile, request::RequestContext, text::printable};
-use lanyard_pki::certificate::Certificate;
+use lanyard_model::{profile::Profile, request::RequestContext};
 
 use super::{
     body::{BodyError, read_body},
-    listen::Peer,
+    scep_certificates,
+    scep_evidence::HttpEvidence,
 };
 use crate::{
     error::{ServerError, chain},
-    flow::scep::{authority_name, pki_operation},
+    flow::scep::pki_operation,
     state::Server,
 };
 
@@ -59,38 +57,39 @@ async fn answer(server: &Server, profile: &str, request: Request) -> Response {
             return response;
         }
     };
-    match decode(request.uri().query().unwrap_or_default(), post) {
-        Ok(Operation::GetCaCaps) => {
-            let capabilities = Capabilities::offered(profile.legacy_algorithms, false).encode();
+    let query = match decode(request.uri().query().unwrap_or_default(), post) {
+        Ok(query) => query,
+        Err(ScepError::TooLarge { .. }) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"),
+        Err(_) => return plain(StatusCode::BAD_REQUEST, "the query is not understood"),
+    };
+    let evidence = HttpEvidence::of(&request, &query);
+    match query.operation {
+        Operation::GetCaCaps => {
+            let next = server.keyring.get().successor().is_some();
+            let capabilities = Capabilities::offered(profile.legacy_algorithms, next).encode();
             ([(CONTENT_TYPE, "text/plain")], capabilities).into_response()
         }
-        Ok(Operation::GetCaCert) => ca_certificate(server, profile).unwrap_or_else(|error| internal(&error)),
-        Ok(Operation::GetNextCaCert) => plain(StatusCode::NOT_FOUND, "there is no next CA certificate"),
-        Ok(Operation::PkiOperation(message)) => operation(server, profile, message, request).await,
-        Err(ScepError::TooLarge { .. }) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"),
-        Err(_) => plain(StatusCode::BAD_REQUEST, "the query is not understood"),
+        Operation::GetCaCert => scep_certificates::current(server, profile, &evidence).unwrap_or_else(|error| internal(&error)),
+        Operation::GetNextCaCert => match scep_certificates::next(server, profile) {
+            Ok(Some(response)) => response,
+            Ok(None) => plain(StatusCode::NOT_FOUND, "there is no next CA certificate"),
+            Err(error) => internal(&error),
+        },
+        Operation::PkiOperation(message) => {
+            let context = evidence.context(&request);
+            operation(server, profile, message, context, request).await
+        }
     }
 }
 
-fn ca_certificate(server: &Server, profile: &Profile) -> Result<Response, ServerError> {
-    let authority = authority_name()?;
-    let ring = server.keyring.get();
-    let registration = ring.registrations(&authority).first().cloned();
-    let registration =
-        registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: authority.to_string() })?;
-    let mut certificates = vec![registration.certificate.der()];
-    let chain = ring.chain(&authority);
-    // QUIRK(scepclient 2.1.0): encrypts to every certificate offered, and crashes on one whose key is not RSA.
-    let usable = |c: &Certificate| !profile.rsa_certificates_only || c.public_key().is_ok_and(|key| key.kind.is_rsa());
-    let offered = chain.iter().filter(|c| (profile.include_root || !c.is_self_issued()) && usable(c));
-    certificates.extend(offered.map(|c| c.der()));
-    let (media_type, body) = ca_certificates(&certificates);
-    Ok(([(CONTENT_TYPE, media_type)], body).into_response())
-}
-
-async fn operation(server: &Server, profile: &Profile, message: Option<Vec<u8>>, request: Request) -> Response {
+async fn operation(
+    server: &Server,
+    profile: &Profile,
+    message: Option<Vec<u8>>,
+    context: RequestContext,
+    request: Request,
+) -> Response {
     let began = Instant::now();
-    let context = context(&request);
     let message = match message {
         Some(message) => message,
         None => match read_body(request.into_body(), MAX_MESSAGE, &server.config.limits).await {
@@ -127,20 +126,6 @@ async fn operation(server: &Server, profile: &Profile, message: Option<Vec<u8>>,
 
 fn labels(profile: &Profile, outcome: &'static str) -> [(&'static str, String); 3] {
     [("protocol", "scep".into()), ("profile", profile.name.to_string()), ("outcome", outcome.into())]
-}
-
-fn context(request: &Request<Body>) -> RequestContext {
-    RequestContext {
-        peer: request.extensions().get::<Peer>().map(ToString::to_string),
-        user_agent: text(request.headers(), USER_AGENT),
-        method: Some(request.method().to_string()),
-        ..RequestContext::default()
-    }
-}
-
-fn text(headers: &HeaderMap, name: axum::http::HeaderName) -> Option<String> {
-    let value = String::from_utf8_lossy(headers.get(name)?.as_bytes()).chars().take(200).collect::<String>();
-    Some(printable(&value))
 }
 
 fn refused(server: &Server, cause: &'static str, status: StatusCode, why: &'static str) -> Response {

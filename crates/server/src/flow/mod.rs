@@ -14,4 +14,6 @@ pub mod record;
 pub mod resume;
 pub mod revoke;
 pub mod scep;
+mod scep_fetch;
 pub mod service_certificate;
+pub mod successor;
