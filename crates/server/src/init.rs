@@ -32,8 +32,8 @@ use lanyard_pki::{
 };
 use lanyard_ra::service::ServiceRole;
 use lanyard_store::{
-    ports::{AuthorityStore, DirectoryStore, Store},
-    sqlite::Sqlite,
+    ports::{DirectoryStore, Store},
+    sqlite,
 };
 
 use crate::{
@@ -110,7 +110,7 @@ pub async fn init(plan: Plan, now: Timestamp) -> Result<Created, ServerError> {
     for (name, text) in lanyard_ra::profile::builtin() {
         create_file(&installation.profiles().join(name), text)?;
     }
-    let store = Sqlite::open(&installation.database()).await?;
+    let store = sqlite::open(&installation.database()).await?;
     let authorities = authorities(&plan, &config, &store, &unseal, now).await?;
     let issuing = authorities.issuing.certificate().clone();
     for role in [ServiceRole::Registration, ServiceRole::TlsServer] {
@@ -220,7 +220,7 @@ fn organization_name(organization: &str, suffix: &str) -> DistinguishedName {
 async fn authorities(
     plan: &Plan,
     config: &Config,
-    store: &Sqlite,
+    store: &dyn Store,
     unseal: &UnsealKey,
     now: Timestamp,
 ) -> Result<Authorities, ServerError> {

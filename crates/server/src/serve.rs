@@ -10,7 +10,7 @@ use lanyard_ca::keys::unseal::{Derivation, UnsealKey};
 use lanyard_model::{audit::AuditKind, secret::SecretBytes, secret::SecretText};
 use lanyard_pki::crypto::digest::hmac_sha256;
 use lanyard_ra::challenge::ChallengeKeys;
-use lanyard_store::{ports::Store, sqlite::Sqlite};
+use lanyard_store::{ports::Store, sqlite};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
@@ -61,7 +61,7 @@ pub async fn open(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>) -> Result<A
     let installation = Installation::at(dir);
     installation.check_modes()?;
     let config = Config::from_text(&read_file(&installation.config())?, &installation.config())?;
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&installation.database()).await?);
+    let store: Arc<dyn Store> = Arc::new(sqlite::open(&installation.database()).await?);
     let now = clock.now();
     let unseal = unseal_key(store.as_ref(), unseal).await?;
     let instance = store.load_setting(INSTANCE).await?.and_then(|octets| String::from_utf8(octets).ok());

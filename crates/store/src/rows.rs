@@ -10,6 +10,7 @@ use lanyard_model::{
     certificate::{CertificateRecord, Revocation, RevocationReason},
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
     directory::{Device, User},
+    id::RequestId,
     request::{RequestRecord, RequestState},
     san::{SanKind, SubjectAltName},
     serial::SerialNumber,
@@ -17,7 +18,7 @@ use lanyard_model::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{error::StoreError, ports::Result};
+use crate::{chain::Tip, error::StoreError, ports::Result, sql::connection::Head};
 
 /// What an engine offers of one of its rows. `what` is `table.column`; the part after the dot finds the value.
 pub(crate) trait StoredRow {
@@ -293,4 +294,15 @@ pub(crate) fn audit_head(row: &impl StoredRow) -> Result<AuditHead> {
         at: time(row, "audit_heads.at")?,
         signature: octets(row, "audit_heads.signature")?,
     })
+}
+
+/// The id of a request.
+pub(crate) fn request_id(row: &impl StoredRow, what: &'static str) -> Result<RequestId> {
+    parsed(row, what)
+}
+
+/// Table `head`.
+pub(crate) fn head(row: &impl StoredRow) -> Result<Head> {
+    let tip = Tip { sequence: count(row, "head.seq")?, hash: digest(row, "head.hash")? };
+    Ok(Head { tip, highest: time(row, "head.highest")? })
 }

@@ -9,22 +9,24 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    open,
-    row::engine,
-    tx::{Applied, Tx},
-    writer::{Job, Writer, job},
+use super::{connection, open};
+use crate::{
+    error::StoreError,
+    ports::Result,
+    sql::{
+        connection::Connection,
+        tx::{Applied, Tx},
+        value::args,
+        writer::{Job, Writer, job},
+    },
 };
-use crate::{error::StoreError, ports::Result};
 
 const SAVE: &str = "INSERT INTO settings (name, value) VALUES ($1, $2)";
 
 async fn save(tx: &mut Tx, name: String, size: usize) -> Result<Applied<()>> {
-    let query = sqlx::query(SAVE).bind(name).bind(vec![7; size]);
-    query.execute(&mut tx.connection).await.map_err(engine("save"))?;
+    tx.execute("save", SAVE, args![name, vec![7; size]]).await?;
     Ok(Applied::Kept(()))
 }
 
@@ -33,11 +35,11 @@ type Waiting = (Box<dyn Job>, oneshot::Receiver<Result<()>>);
 
 fn saving(name: &str, size: usize) -> Waiting {
     let name = name.to_owned();
-    job(move |tx| save(tx, name, size).boxed())
+    job(Vec::new(), move |tx| save(tx, name.clone(), size).boxed())
 }
 
 fn panicking() -> Waiting {
-    job(|_| async { panic!("a mistake in a job") }.boxed())
+    job(Vec::new(), |_| async { panic!("a mistake in a job") }.boxed())
 }
 
 /// Queues all jobs, so that they are one batch, and returns their answers.
@@ -55,14 +57,13 @@ async fn batch(queue: &mpsc::Sender<Box<dyn Job>>, jobs: Vec<Waiting>) -> Vec<Re
     told
 }
 
-async fn connection(path: &Path) -> SqliteConnection {
-    let opened = open::open(path).await.unwrap();
-    opened.readers.close().await;
-    opened.writer
+fn connection(path: &Path) -> rusqlite::Connection {
+    open::connect(path).unwrap().0
 }
 
-fn start(connection: SqliteConnection) -> mpsc::Sender<Box<dyn Job>> {
+fn start(connection: rusqlite::Connection) -> mpsc::Sender<Box<dyn Job>> {
     let (sender, queue) = mpsc::channel(64);
+    let connection = Connection::Sqlite(connection::Connection::new(connection));
     tokio::spawn(Writer::new(connection, Arc::new(AtomicU64::new(0))).run(queue));
     sender
 }
@@ -71,10 +72,10 @@ fn start(connection: SqliteConnection) -> mpsc::Sender<Box<dyn Job>> {
 async fn after_a_failed_commit_nothing_is_written_any_more() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("stop.db");
-    let mut writer = connection(&path).await;
+    let mut writer = connection(&path);
     let sound = Arc::new(AtomicBool::new(true));
     let hook = Arc::clone(&sound);
-    writer.lock_handle().await.unwrap().set_commit_hook(move || hook.load(Ordering::Relaxed));
+    writer.commit_hook(Some(move || !hook.load(Ordering::Relaxed))).unwrap();
     let queue = start(writer);
     assert!(batch(&queue, vec![saving("before", 1)]).await.iter().all(Result::is_ok));
     sound.store(false, Ordering::Relaxed);
@@ -83,22 +84,22 @@ async fn after_a_failed_commit_nothing_is_written_any_more() {
     sound.store(true, Ordering::Relaxed);
     let told = batch(&queue, vec![saving("three", 1)]).await;
     assert!(told.iter().all(|t| matches!(t, Err(StoreError::Stopped))), "a failed commit is final: {told:?}");
-    assert_eq!(names(&path).await, ["before"]);
+    assert_eq!(names(&path), ["before"]);
 }
 
 #[tokio::test]
 async fn a_full_disk_fails_the_write_and_not_the_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("full.db");
-    let mut writer = connection(&path).await;
-    sqlx::query("PRAGMA max_page_count = 200").execute(&mut writer).await.unwrap();
+    let writer = connection(&path);
+    writer.pragma_update_and_check(None, "max_page_count", 200, |_| Ok(())).unwrap();
     let queue = start(writer);
     let told = batch(&queue, vec![saving("a", 10), saving("large", 2_000_000), saving("b", 10)]).await;
     assert_eq!(told.get(1).and_then(|t| t.as_ref().err()).map(StoreError::code), Some("store.engine"), "{told:?}");
     let told = batch(&queue, vec![saving("c", 10)]).await;
     assert!(told.iter().all(Result::is_ok), "there is space for small ones: {told:?}");
     drop(queue);
-    let names = names(&path).await;
+    let names = names(&path);
     assert!(names.contains(&"c".to_owned()) && !names.contains(&"large".to_owned()), "{names:?}");
 }
 
@@ -106,13 +107,14 @@ async fn a_full_disk_fails_the_write_and_not_the_store() {
 async fn a_panic_in_one_job_leaves_its_neighbours_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("panic.db");
-    let queue = start(connection(&path).await);
+    let queue = start(connection(&path));
     let told = batch(&queue, vec![saving("a", 1), panicking(), saving("b", 1)]).await;
     assert_eq!(told.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-    assert_eq!(names(&path).await, ["a", "b"]);
+    assert_eq!(names(&path), ["a", "b"]);
 }
 
-async fn names(path: &Path) -> Vec<String> {
-    let readers = open::open(path).await.unwrap().readers;
-    sqlx::query_scalar("SELECT name FROM settings ORDER BY name").fetch_all(&readers).await.unwrap()
+fn names(path: &Path) -> Vec<String> {
+    let reader = open::connect(path).unwrap().1.pop().unwrap();
+    let mut query = reader.prepare("SELECT name FROM settings ORDER BY name").unwrap();
+    query.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
 }

@@ -1,26 +1,15 @@
 //! SQLite: the embedded engine, one file in write-ahead-log mode.
 //!
-//! Start reading at [`Sqlite::open`] and `writer`: all writes go through one task that commits waiting jobs together; reads
-//! have a pool of their own. The other files hold one port each, with its SQL. `bind` writes records into statements.
+//! Start reading at [`open`]. The writer has a thread of its own; reads run where their callers are.
 //!
-//! Must never enter: SQL of another engine, reading rows into records (that is `crate::rows`), decisions.
+//! Must never enter: statements of the ports (those are in `crate::sql`), decisions.
 
-mod audit;
-mod authorities;
-mod bind;
-mod certificates;
-mod challenges;
-mod crls;
-mod directory;
-mod handle;
-mod issuance;
+pub(crate) mod connection;
 mod open;
-mod requests;
-mod row;
-mod tx;
-mod writer;
+pub(crate) mod readers;
+mod statement;
 
-pub use handle::Sqlite;
+pub use open::open;
 
 #[cfg(test)]
 mod failures;

@@ -2,13 +2,18 @@
 
 use std::{fs::OpenOptions, path::Path, time::Duration};
 
-use sqlx::{
-    ConnectOptions, Connection, SqlSafeStr, SqliteConnection, SqlitePool,
-    migrate::{Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::{error::StoreError, ports::Result};
+use super::{connection, readers::Readers};
+use crate::{
+    error::StoreError,
+    migrations::{self, Applied, Migration},
+    ports::Result,
+    sql::{
+        connection::Connection as WriteConnection,
+        database::{Database, Readers as AnyReaders},
+    },
+};
 
 /// Earlier versions can lose or corrupt a database when a write-ahead log is reset.
 const NEEDED: (u32, u32, u32) = (3, 51, 3);
@@ -17,58 +22,74 @@ const NEEDED_TEXT: &str = "3.51.3";
 /// Another process (a backup, `lanyard store check`) may hold the lock for a moment.
 const BUSY: Duration = Duration::from_secs(10);
 
-const READERS: u32 = 4;
+const READERS: usize = 4;
+
+/// Statements kept prepared on each connection: more than there are.
+const PREPARED: usize = 256;
 
 /// Page cache of the writer, in KiB (negative by SQLite's convention). The indices on random values, serial numbers and
 /// digests, are touched all over; at a million certificates their upper levels and much of the leaves stay in memory.
-const WRITER_CACHE: &str = "-65536";
+const WRITER_CACHE: i64 = -32768;
 
 /// The schema, oldest first. Files are embedded so that a program and its schema cannot part.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("../../migrations/sqlite/0001_first.sql"))];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
+    Migration { version: 2, name: "head", sql: include_str!("../../migrations/sqlite/0002_head.sql") },
+];
 
-/// An open database: the writer's connection and the readers.
-pub(super) struct Opened {
-    pub(super) writer: SqliteConnection,
-    pub(super) readers: SqlitePool,
+/// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.
+///
+/// Must be called inside a tokio runtime.
+///
+/// # Errors
+/// [`StoreError::Open`], [`StoreError::TooOld`], [`StoreError::Migrate`].
+pub async fn open(path: &Path) -> Result<Database> {
+    let (writer, readers) = connect(path)?;
+    let writer = WriteConnection::Sqlite(connection::Connection::new(writer));
+    Database::start(writer, AnyReaders::Sqlite(Readers::new(readers)))
 }
 
-/// Opens the file, creating it (for its owner only) if it is absent, and brings the schema up to date.
-pub(super) async fn open(path: &Path) -> Result<Opened> {
+/// The writer's connection and those for reading.
+pub(super) fn connect(path: &Path) -> Result<(Connection, Vec<Connection>)> {
     let cannot = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.display().to_string(), source };
     create(path).map_err(|e| cannot(e.into()))?;
-    let options = options(path);
-    let mut writer = options
-        .clone()
-        .journal_mode(SqliteJournalMode::Wal)
-        .pragma("cache_size", WRITER_CACHE)
-        // The writer makes checkpoints itself: SQLite swallows a failed sync in an automatic one.
-        .pragma("wal_autocheckpoint", "0")
-        .connect()
-        .await
-        .map_err(|e| cannot(e.into()))?;
-    check_version(&mut writer).await?;
-    migrator().run_direct(None, &mut writer, false).await.map_err(|e| StoreError::Migrate { source: e.into() })?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .connect_with(options.read_only(true).pragma("query_only", "ON"))
-        .await
-        .map_err(|e| cannot(e.into()))?;
-    Ok(Opened { writer, readers })
+    let mut writer = writer(path).map_err(|e| cannot(e.into()))?;
+    let found = rusqlite::version();
+    if !new_enough(found) {
+        return Err(StoreError::TooOld { found: found.to_owned(), needed: NEEDED_TEXT });
+    }
+    migrate(&mut writer)?;
+    let readers = (0..READERS).map(|_| reader(path)).collect::<rusqlite::Result<_>>();
+    Ok((writer, readers.map_err(|e| cannot(e.into()))?))
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY)
-        // A memory map turns a disk error into a signal that ends the process, and a stray pointer into a damaged file.
-        .pragma("mmap_size", "0")
-        // A schema edited by an intruder must not run functions in our name.
-        .pragma("trusted_schema", "OFF")
-        .pragma("cell_size_check", "ON")
-        .disable_statement_logging()
+fn settings(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    // A memory map turns a disk error into a signal that ends the process, and a stray pointer into a damaged file.
+    connection.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;
+    // A schema edited by an intruder must not run functions in our name.
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    connection.pragma_update(None, "cell_size_check", "ON")
+}
+
+fn writer(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    settings(&connection)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
+    // The writer makes checkpoints itself: SQLite swallows a failed sync in an automatic one.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    Ok(connection)
+}
+
+fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    settings(&connection)?;
+    connection.pragma_update(None, "query_only", "ON")?;
+    Ok(connection)
 }
 
 /// Creates the file before SQLite does, so that it is never readable by others, not even for a moment. SQLite gives the
@@ -84,14 +105,6 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
-async fn check_version(connection: &mut SqliteConnection) -> Result<()> {
-    let found: String = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(connection)
-        .await
-        .map_err(super::row::engine("ask for the version of SQLite"))?;
-    if new_enough(&found) { Ok(()) } else { Err(StoreError::TooOld { found, needed: NEEDED_TEXT }) }
-}
-
 fn new_enough(version: &str) -> bool {
     let mut parts = version.split('.').map(str::parse::<u32>);
     let mut part = || parts.next().and_then(std::result::Result::ok);
@@ -101,17 +114,27 @@ fn new_enough(version: &str) -> bool {
     }
 }
 
-fn migrator() -> Migrator {
-    let migration = |&(version, name, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
-}
-
-/// Moves the whole write-ahead log into the database file and ends the connection.
-pub(super) async fn finish(mut connection: SqliteConnection) -> std::result::Result<(), sqlx::Error> {
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
-    connection.close().await
+/// Brings the schema up to date, all of it or nothing. Two processes that start together take turns.
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let failed = |source: rusqlite::Error| StoreError::Migrate { source: source.into() };
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+    transaction.execute_batch(migrations::table!("BLOB")).map_err(failed)?;
+    let mut query = transaction.prepare(migrations::LIST).map_err(failed)?;
+    let applied = query.query_map([], |row| Ok(Applied { version: row.get(0)?, digest: row.get(1)? }));
+    let applied = applied.and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>).map_err(failed)?;
+    drop(query);
+    for migration in migrations::missing(MIGRATIONS, &applied)? {
+        transaction.execute_batch(migration.sql).map_err(failed)?;
+        let values = (migration.version, migration.name, migration.digest().as_slice().to_vec());
+        transaction.prepare(migrations::RECORD).and_then(|mut s| s.execute(values)).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)?;
+    let broken: Option<String> =
+        connection.query_row("PRAGMA foreign_key_check", [], |row| row.get(0)).optional().map_err(failed)?;
+    match broken {
+        None => Ok(()),
+        Some(table) => Err(StoreError::Migrate { source: format!("table {table} refers to rows that are not there").into() }),
+    }
 }
 
 #[cfg(test)]

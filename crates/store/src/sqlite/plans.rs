@@ -1,18 +1,20 @@
 //! The statements of the hot path find their rows by an index, so that an enrolment costs the same at a million certificates.
 
-use sqlx::{AssertSqlSafe, Row};
+use rusqlite::Connection;
 
-use super::{certificates, challenges, crls, handle::Sqlite, issuance, requests};
+use super::open;
+use crate::sql::{certificates, challenges, crls, issuance, requests};
 
-async fn plan(store: &Sqlite, sql: &str) -> String {
-    let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(store.readers()).await.unwrap();
-    rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("; ")
+fn plan(connection: &Connection, sql: &str) -> String {
+    let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let lines = query.raw_query().mapped(|row| row.get::<_, String>("detail")).collect::<rusqlite::Result<Vec<_>>>();
+    lines.unwrap().join("; ")
 }
 
-#[tokio::test]
-async fn hot_statements_scan_nothing() {
+#[test]
+fn hot_statements_scan_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&directory.path().join("plans.db")).await.unwrap();
+    let (store, _) = open::connect(&directory.path().join("plans.db")).unwrap();
     for (sql, index) in [
         (requests::LOAD, "sqlite_autoindex_requests_1 (id=?)"),
         (requests::BY_MESSAGE, "requests_by_message (profile=? AND message_digest=?)"),
@@ -34,17 +36,17 @@ async fn hot_statements_scan_nothing() {
         (issuance::ISSUED, "sqlite_autoindex_requests_1 (id=?)"),
         (crls::REVOKED, "COVERING INDEX certificates_revoked (issuer=? AND not_after>?)"),
     ] {
-        let plan = plan(&store, sql).await;
+        let plan = plan(&store, sql);
         assert!(plan.contains(index), "{sql}\n{plan}");
         assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
     }
 }
 
-#[tokio::test]
-async fn counting_reads_only_indices() {
+#[test]
+fn counting_reads_only_indices() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&directory.path().join("plans.db")).await.unwrap();
-    let plan = plan(&store, certificates::COUNT).await;
+    let (store, _) = open::connect(&directory.path().join("plans.db")).unwrap();
+    let plan = plan(&store, certificates::COUNT);
     for index in
         ["certificates_living (not_after>?)", "certificates_living (not_after<?)", "certificates_revoked", "certificates_open"]
     {

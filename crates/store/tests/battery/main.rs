@@ -15,10 +15,14 @@ mod crls;
 mod directory;
 mod engine;
 mod issuance;
+mod on_postgres;
 mod on_sqlite;
 mod renewal;
 mod requests;
 mod sample;
+// The starter of the real server is the testkit's; this room may not depend on it.
+#[path = "../../../testkit/src/programs/postgres.rs"]
+mod server;
 mod writing;
 
 /// Runs tests of the battery on an engine, each on a new database.
@@ -29,6 +33,14 @@ macro_rules! battery {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
                     crate::$module::$test(&crate::on_sqlite::OnSqlite::new()).await;
+                }
+            )+}
+        )+}
+        mod postgres {$(
+            mod $module {$(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::$module::$test(&crate::on_postgres::OnPostgres::new()).await;
                 }
             )+}
         )+}

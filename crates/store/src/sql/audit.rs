@@ -6,12 +6,11 @@ use lanyard_model::{
     audit::{AuditEvent, AuditHead, AuditRecord, ChainVerdict},
     id::RequestId,
 };
-use sqlx::sqlite::SqliteRow;
 
 use super::{
-    handle::Sqlite,
-    row::engine,
-    tx::{self, Applied, Tx},
+    database::Database,
+    tx::{Applied, Tx},
+    value::{Row, args},
 };
 use crate::{
     chain::{Tip, link},
@@ -25,6 +24,7 @@ const CHUNK: i64 = 1000;
 /// Records listed where the caller says nothing.
 const DEFAULT_LIMIT: u32 = 100;
 
+const LAST: &str = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
 const LIST: &str = "SELECT seq, event, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
 const OF_REQUEST: &str = "SELECT seq, event, hash FROM audit WHERE request = $1 ORDER BY seq";
 const FOLLOW: &str = "SELECT seq, event, request, prev, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
@@ -36,32 +36,31 @@ const OTHER_HEAD: &str = "SELECT h.sequence FROM audit_heads h JOIN audit a ON a
 const FURTHEST_HEAD: &str = "SELECT COALESCE(MAX(sequence), 0) AS sequence FROM audit_heads";
 
 #[async_trait]
-impl AuditStore for Sqlite {
+impl AuditStore for Database {
     async fn append_audit(&self, event: AuditEvent) -> Result<()> {
-        self.write(move |tx| append(tx, event).boxed()).await
+        self.write(move |tx| append(tx, event.clone()).boxed()).await
     }
 
     async fn list_audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRecord>> {
         let limit = if limit == 0 { DEFAULT_LIMIT } else { limit };
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let found = sqlx::query(LIST).bind(after).bind(i64::from(limit)).fetch_all(self.readers()).await;
-        found.map_err(engine("list the audit log"))?.iter().map(rows::audit_record).collect()
+        let found = self.fetch_long("list the audit log", LIST, args![after, limit]).await?;
+        found.iter().map(rows::audit_record).collect()
     }
 
     async fn audit_of_request(&self, request: RequestId) -> Result<Vec<AuditRecord>> {
-        let found = sqlx::query(OF_REQUEST).bind(request.to_string()).fetch_all(self.readers()).await;
-        found.map_err(engine("list the audit log of a request"))?.iter().map(rows::audit_record).collect()
+        let found = self.fetch("list the audit log of a request", OF_REQUEST, args![request.to_string()]).await?;
+        found.iter().map(rows::audit_record).collect()
     }
 
     async fn verify_audit(&self) -> Result<ChainVerdict> {
         // Before the records: a head signed while they are read may cover more than was read.
-        let furthest = sqlx::query(FURTHEST_HEAD).fetch_one(self.readers()).await.map_err(engine("read the audit heads"))?;
-        let furthest = rows::count(&furthest, "audit_heads.sequence")?;
+        let furthest = self.optional("read the audit heads", FURTHEST_HEAD, args![]).await?;
+        let furthest = furthest.map_or(Ok(0), |row| rows::count(&row, "audit_heads.sequence"))?;
         let mut tip = Tip::default();
         loop {
             let after = i64::try_from(tip.sequence).map_err(|e| rows::corrupt("audit.seq", e))?;
-            let chunk = sqlx::query(FOLLOW).bind(after).bind(CHUNK).fetch_all(self.readers()).await;
-            let chunk = chunk.map_err(engine("read the audit log"))?;
+            let chunk = self.fetch_long("read the audit log", FOLLOW, args![after, CHUNK]).await?;
             if chunk.is_empty() {
                 break;
             }
@@ -76,33 +75,33 @@ impl AuditStore for Sqlite {
             let problem = format!("the record is missing; a signed head covers the log up to record {furthest}");
             return Ok(ChainVerdict::Broken { sequence: tip.sequence.saturating_add(1), problem });
         }
-        let rewritten =
-            sqlx::query(OTHER_HEAD).fetch_optional(self.readers()).await.map_err(engine("compare the audit heads"))?;
-        if let Some(row) = rewritten {
-            let sequence = rows::count(&row, "audit_heads.sequence")?;
+        if let Some(row) = self.fetch_long("compare the audit heads", OTHER_HEAD, args![]).await?.first() {
+            let sequence = rows::count(row, "audit_heads.sequence")?;
             return Ok(ChainVerdict::Broken { sequence, problem: "it is not the record that the signed head covers".to_owned() });
         }
         Ok(ChainVerdict::Intact { records: tip.sequence, head: tip.hash })
     }
 
     async fn audit_tip(&self) -> Result<(u64, [u8; 32])> {
-        let tip = tx::tip(self.readers()).await?;
-        Ok((tip.sequence, tip.hash))
+        match self.optional("read the end of the audit log", LAST, args![]).await? {
+            None => Ok((0, Tip::default().hash)),
+            Some(row) => Ok((rows::count(&row, "audit.seq")?, rows::digest(&row, "audit.hash")?)),
+        }
     }
 
     async fn save_audit_head(&self, head: AuditHead) -> Result<()> {
-        self.write(move |tx| save_head(tx, head).boxed()).await
+        self.write(move |tx| save_head(tx, head.clone()).boxed()).await
     }
 
     async fn list_audit_heads(&self) -> Result<Vec<(AuditHead, Option<[u8; 32]>)>> {
-        let found = sqlx::query(LIST_HEADS).fetch_all(self.readers()).await.map_err(engine("list the audit heads"))?;
+        let found = self.fetch_long("list the audit heads", LIST_HEADS, args![]).await?;
         found.iter().map(|row| Ok((rows::audit_head(row)?, rows::optional_digest(row, "audit.now_hash")?))).collect()
     }
 }
 
 /// The tip after this record, or the place and the problem. Nothing here trusts the stored row, so a value of the wrong kind is
 /// a broken record and not a failure of the check.
-fn follow(tip: Tip, row: &SqliteRow) -> std::result::Result<Tip, (u64, String)> {
+fn follow(tip: Tip, row: &Row) -> std::result::Result<Tip, (u64, String)> {
     let expected = tip.sequence.saturating_add(1);
     let broken = |problem: &str| (expected, problem.to_owned());
     let sequence = rows::count(row, "audit.seq").map_err(|e| (expected, e.to_string()))?;
@@ -127,17 +126,11 @@ fn follow(tip: Tip, row: &SqliteRow) -> std::result::Result<Tip, (u64, String)> 
 }
 
 async fn append(tx: &mut Tx, event: AuditEvent) -> Result<Applied<()>> {
-    tx.audit(&event).await.map(Applied::Kept)
+    tx.audit(&event).map(Applied::Kept)
 }
 
 async fn save_head(tx: &mut Tx, head: AuditHead) -> Result<Applied<()>> {
-    sqlx::query(SAVE_HEAD)
-        .bind(i64::try_from(head.sequence).map_err(|e| rows::corrupt("audit_heads.sequence", e))?)
-        .bind(head.hash.to_vec())
-        .bind(head.at.0)
-        .bind(head.signature)
-        .execute(&mut tx.connection)
-        .await
-        .map_err(engine("save an audit head"))?;
+    let sequence = i64::try_from(head.sequence).map_err(|e| rows::corrupt("audit_heads.sequence", e))?;
+    tx.execute("save an audit head", SAVE_HEAD, args![sequence, head.hash, head.at.0, head.signature]).await?;
     Ok(Applied::Kept(()))
 }

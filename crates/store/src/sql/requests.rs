@@ -8,13 +8,12 @@ use lanyard_model::{
     request::RequestRecord,
     time::{Span, Timestamp},
 };
-use sqlx::sqlite::SqliteRow;
 
 use super::{
     bind, challenges,
-    handle::Sqlite,
-    row::engine,
+    database::Database,
     tx::{Applied, Tx},
+    value::{Row, args},
 };
 use crate::{
     error::StoreError,
@@ -50,25 +49,25 @@ macro_rules! assignments {
     };
 }
 
-pub(super) const LOAD: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id = $1");
-pub(super) const BY_MESSAGE: &str =
+pub(crate) const LOAD: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id = $1");
+pub(crate) const BY_MESSAGE: &str =
     concat!("SELECT ", columns!(), " FROM requests WHERE profile = $1 AND message_digest = $2 ORDER BY id DESC LIMIT 1");
-pub(super) const BY_TRANSACTION: &str = concat!(
+pub(crate) const BY_TRANSACTION: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM requests WHERE transaction_id = $2 AND profile = $1 AND state <> 'denied' AND signer_key_digest = $3 \
     ORDER BY id DESC LIMIT 1"
 );
-pub(super) const BY_TEXT: &str =
+pub(crate) const BY_TEXT: &str =
     concat!("SELECT ", columns!(), " FROM requests WHERE transaction_id = $1 ORDER BY id DESC LIMIT 20");
 /// Ids are lower-case hexadecimal, so every id is before the first page's `~`.
-pub(super) const LIST: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id < $1 ORDER BY id DESC LIMIT $2");
-pub(super) const LIST_STATE: &str =
+pub(crate) const LIST: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id < $1 ORDER BY id DESC LIMIT $2");
+pub(crate) const LIST_STATE: &str =
     concat!("SELECT ", columns!(), " FROM requests WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2");
 /// Takes over a granted request whose signature never came.
 const TAKE_OVER: &str = concat!("UPDATE requests SET ", assignments!(), " WHERE id = $1 AND state = 'granted'");
 const INSERT: &str = concat!("INSERT INTO requests (", columns!(), ") VALUES (", values!(), ")");
-pub(super) const DECIDE: &str = concat!("UPDATE requests SET ", assignments!(), " WHERE id = $1 AND state = 'pending'");
+pub(crate) const DECIDE: &str = concat!("UPDATE requests SET ", assignments!(), " WHERE id = $1 AND state = 'pending'");
 const DENY: &str = concat!(
     "INSERT INTO requests (",
     columns!(),
@@ -78,20 +77,18 @@ const DENY: &str = concat!(
     assignments!(),
     " WHERE requests.state = 'pending'"
 );
-pub(super) const OTHER_KEY: &str = "SELECT id FROM requests \
+pub(crate) const OTHER_KEY: &str = "SELECT id FROM requests \
     WHERE transaction_id = $1 AND profile = $2 AND state <> 'denied' AND state <> 'expired' AND received_at > $3 AND id <> $4 \
     AND signer_key_digest IS DISTINCT FROM $5 AND key_digest IS DISTINCT FROM $6 ORDER BY id DESC LIMIT 1";
 
 #[async_trait]
-impl RequestStore for Sqlite {
+impl RequestStore for Database {
     async fn load_request(&self, id: RequestId) -> Result<Option<RequestRecord>> {
-        let row = sqlx::query(LOAD).bind(id.to_string()).fetch_optional(self.readers()).await;
-        one(row)
+        one(self.optional("find a request", LOAD, args![id.to_string()]).await?)
     }
 
     async fn find_request_by_message(&self, profile: &ProfileName, message_digest: [u8; 32]) -> Result<Option<RequestRecord>> {
-        let query = sqlx::query(BY_MESSAGE).bind(profile.to_string()).bind(message_digest.to_vec());
-        one(query.fetch_optional(self.readers()).await)
+        one(self.optional("find a request", BY_MESSAGE, args![profile.to_string(), message_digest]).await?)
     }
 
     async fn find_request_by_transaction(
@@ -100,46 +97,51 @@ impl RequestStore for Sqlite {
         transaction: &str,
         signer_key_digest: [u8; 32],
     ) -> Result<Option<RequestRecord>> {
-        let query =
-            sqlx::query(BY_TRANSACTION).bind(profile.to_string()).bind(transaction.to_owned()).bind(signer_key_digest.to_vec());
-        one(query.fetch_optional(self.readers()).await)
+        let values = args![profile.to_string(), transaction, signer_key_digest];
+        one(self.optional("find a request", BY_TRANSACTION, values).await?)
     }
 
     async fn find_requests_by_text(&self, transaction: &str) -> Result<Vec<RequestRecord>> {
-        many(sqlx::query(BY_TEXT).bind(transaction.to_owned()).fetch_all(self.readers()).await)
+        many(&self.fetch("list requests", BY_TEXT, args![transaction]).await?)
     }
 
     async fn list_requests(&self, filter: RequestFilter) -> Result<Vec<RequestRecord>> {
         let before = filter.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
         let limit = if filter.limit == 0 { DEFAULT_LIMIT } else { filter.limit };
-        let query = match filter.state {
-            None => sqlx::query(LIST).bind(before).bind(i64::from(limit)),
-            Some(state) => sqlx::query(LIST_STATE).bind(before).bind(i64::from(limit)).bind(state.as_str()),
+        let found = match filter.state {
+            None => self.fetch_long("list requests", LIST, args![before, limit]).await?,
+            Some(state) => self.fetch_long("list requests", LIST_STATE, args![before, limit, state.as_str()]).await?,
         };
-        many(query.fetch_all(self.readers()).await)
+        many(&found)
     }
 
     async fn save_denied(&self, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<()> {
-        self.write(move |tx| deny(tx, request, burn, audit).boxed()).await
+        let object = object(&request, burn.as_ref());
+        self.write_on(object, move |tx| deny(tx, request.clone(), burn.clone(), audit.clone()).boxed()).await
     }
 
     async fn hold_request(&self, request: RequestRecord, challenge: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Begun> {
-        self.write(move |tx| hold(tx, request, challenge, audit).boxed()).await
+        let object = object(&request, challenge.as_ref());
+        self.write_on(object, move |tx| hold(tx, request.clone(), challenge.clone(), audit.clone()).boxed()).await
     }
 }
 
-fn one(row: std::result::Result<Option<SqliteRow>, sqlx::Error>) -> Result<Option<RequestRecord>> {
-    row.map_err(engine("find a request"))?.as_ref().map(rows::request).transpose()
+/// What nodes may contend for: the challenge, or else the request.
+pub(super) fn object(request: &RequestRecord, challenge: Option<&ChallengeClaim>) -> Vec<u8> {
+    challenge.map_or_else(|| request.id.to_string().into_bytes(), |claim| claim.id.0.to_vec())
 }
 
-fn many(found: std::result::Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<RequestRecord>> {
-    found.map_err(engine("list requests"))?.iter().map(rows::request).collect()
+fn one(row: Option<Row>) -> Result<Option<RequestRecord>> {
+    row.as_ref().map(rows::request).transpose()
+}
+
+fn many(found: &[Row]) -> Result<Vec<RequestRecord>> {
+    found.iter().map(rows::request).collect()
 }
 
 async fn deny(tx: &mut Tx, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Applied<()>> {
     let action = "save a refused request";
-    let saved = bind::request(sqlx::query(DENY), &request)?.execute(&mut tx.connection).await.map_err(engine(action))?;
-    if saved.rows_affected() == 0 {
+    if tx.execute(action, DENY, bind::request(&request)?).await? == 0 {
         // Whoever denies must not believe that a request issued meanwhile was denied.
         return Err(StoreError::Engine { action, source: "it was decided meanwhile".into() });
     }
@@ -147,7 +149,7 @@ async fn deny(tx: &mut Tx, request: RequestRecord, burn: Option<ChallengeClaim>,
     if let Some(claim) = &burn {
         challenges::consume(tx, claim).await?;
     }
-    tx.audit(&audit).await?;
+    tx.audit(&audit)?;
     Ok(Applied::Kept(()))
 }
 
@@ -166,28 +168,23 @@ async fn hold(
         return Ok(Applied::Nothing(refusal));
     }
     insert(tx, &request).await?;
-    tx.audit(&audit).await?;
+    tx.audit(&audit)?;
     Ok(Applied::Kept(Begun::Done))
 }
 
 /// Saves a new request.
 pub(super) async fn insert(tx: &mut Tx, request: &RequestRecord) -> Result<()> {
-    let insert = bind::request(sqlx::query(INSERT), request)?;
-    insert.execute(&mut tx.connection).await.map(drop).map_err(engine("save a request"))
+    tx.execute("save a request", INSERT, bind::request(request)?).await.map(drop)
 }
 
 /// Replaces a pending request by its decided form; `false` if it is not pending.
 pub(super) async fn decide(tx: &mut Tx, request: &RequestRecord) -> Result<bool> {
-    let update = bind::request(sqlx::query(DECIDE), request)?;
-    let done = update.execute(&mut tx.connection).await.map_err(engine("decide a pending request"))?;
-    Ok(done.rows_affected() == 1)
+    Ok(tx.execute("decide a pending request", DECIDE, bind::request(request)?).await? == 1)
 }
 
 /// Replaces a granted request by a newly granted form; `false` if it is not granted.
 pub(super) async fn take_over(tx: &mut Tx, request: &RequestRecord) -> Result<bool> {
-    let update = bind::request(sqlx::query(TAKE_OVER), request)?;
-    let done = update.execute(&mut tx.connection).await.map_err(engine("take over an abandoned request"))?;
-    Ok(done.rows_affected() == 1)
+    Ok(tx.execute("take over an abandoned request", TAKE_OVER, bind::request(request)?).await? == 1)
 }
 
 /// Another key in the same transaction of the same profile, if there is one. An unreadable message has no transaction.
@@ -195,16 +192,14 @@ pub(super) async fn other_key(tx: &mut Tx, request: &RequestRecord, now: Timesta
     if request.transaction.is_empty() {
         return Ok(None);
     }
-    let other: Option<String> = sqlx::query_scalar(OTHER_KEY)
-        .bind(request.transaction.clone())
-        .bind(request.profile.to_string())
-        .bind((now - TRANSACTION_LIFE).0)
-        .bind(request.id.to_string())
-        .bind(request.signer_key_digest.map(|d| d.to_vec()))
-        .bind(request.key_digest.map(|d| d.to_vec()))
-        .fetch_optional(&mut tx.connection)
-        .await
-        .map_err(engine("look for another key in the transaction"))?;
-    let other = other.map(|id| id.parse().map_err(|e| rows::corrupt("requests.id", e))).transpose()?;
-    Ok(other.map(Begun::OtherKey))
+    let values = args![
+        request.transaction.as_str(),
+        request.profile.to_string(),
+        (now - TRANSACTION_LIFE).0,
+        request.id.to_string(),
+        request.signer_key_digest,
+        request.key_digest,
+    ];
+    let other = tx.optional("look for another key in the transaction", OTHER_KEY, values).await?;
+    other.map(|row| rows::request_id(&row, "requests.id").map(Begun::OtherKey)).transpose()
 }

@@ -9,12 +9,11 @@ use lanyard_model::{
     serial::SerialNumber,
     time::Timestamp,
 };
-use sqlx::sqlite::SqliteRow;
 
 use super::{
-    handle::Sqlite,
-    row::engine,
+    database::Database,
     tx::{Applied, Tx},
+    value::{Row, args},
 };
 use crate::{
     ports::{CertificateCounts, CertificateFilter, CertificateStore, Result},
@@ -35,45 +34,43 @@ macro_rules! list {
     ($status:literal) => {
         concat!(
             select!(),
-            "WHERE c.id IN (SELECT id FROM certificates WHERE ($1 = 1 OR template IS NOT NULL) \
-            AND ($2 IS NULL OR search LIKE $2 ESCAPE '\\') AND ",
+            "WHERE c.id IN (SELECT id FROM certificates WHERE (CAST($1 AS BIGINT) = 1 OR template IS NOT NULL) \
+            AND (CAST($2 AS TEXT) IS NULL OR search LIKE $2 ESCAPE '\\') AND ",
             $status,
             " ORDER BY id DESC LIMIT $4 OFFSET $5) ORDER BY c.id DESC"
         )
     };
 }
 
-pub(super) const LOAD: &str = concat!(select!(), "WHERE c.serial = $1 AND c.issuer = $2");
-pub(super) const BY_SERIAL: &str = concat!(select!(), "WHERE c.serial = $1 ORDER BY c.id");
-pub(super) const OPEN: &str =
+pub(crate) const LOAD: &str = concat!(select!(), "WHERE c.serial = $1 AND c.issuer = $2");
+pub(crate) const BY_SERIAL: &str = concat!(select!(), "WHERE c.serial = $1 ORDER BY c.id");
+pub(crate) const OPEN: &str =
     concat!(select!(), "WHERE c.signed = 0 AND c.revoked_at IS NULL AND c.created_at < $1 ORDER BY c.created_at, c.id");
 // The status is text of its own because an index serves only conditions that stand in the statement. $3 is the present; the
 // three that do not depend on it mention it, so that all have the same parameters.
-const LIST_ALL: &str = list!("$3 IS NOT NULL");
+const LIST_ALL: &str = list!("CAST($3 AS BIGINT) IS NOT NULL");
 const LIST_VALID: &str = list!("signed = 1 AND revoked_at IS NULL AND not_after >= $3");
 const LIST_EXPIRED: &str = list!("signed = 1 AND revoked_at IS NULL AND not_after < $3");
-const LIST_REVOKED: &str = list!("revoked_at IS NOT NULL AND $3 IS NOT NULL");
-const LIST_INTENDED: &str = list!("signed = 0 AND revoked_at IS NULL AND $3 IS NOT NULL");
-pub(super) const REVOKE: &str = "UPDATE certificates SET revoked_at = $3, revocation_reason = $4 \
-    WHERE serial = $1 AND issuer = $2 AND revoked_at IS NULL RETURNING id";
+const LIST_REVOKED: &str = list!("revoked_at IS NOT NULL AND CAST($3 AS BIGINT) IS NOT NULL");
+const LIST_INTENDED: &str = list!("signed = 0 AND revoked_at IS NULL AND CAST($3 AS BIGINT) IS NOT NULL");
+pub(crate) const REVOKE: &str = "UPDATE certificates SET revoked_at = $3, revocation_reason = $4 \
+    WHERE serial = $1 AND issuer = $2 AND revoked_at IS NULL";
 /// Each count reads an index that holds nothing else.
-pub(super) const COUNT: &str = "SELECT \
+pub(crate) const COUNT: &str = "SELECT \
     (SELECT COUNT(*) FROM certificates WHERE signed = 1 AND revoked_at IS NULL AND not_after >= $1) AS valid, \
     (SELECT COUNT(*) FROM certificates WHERE signed = 1 AND revoked_at IS NULL AND not_after < $1) AS expired, \
     (SELECT COUNT(*) FROM certificates WHERE revoked_at IS NOT NULL) AS revoked, \
     (SELECT COUNT(*) FROM certificates WHERE signed = 0 AND revoked_at IS NULL) AS intended";
 
 #[async_trait]
-impl CertificateStore for Sqlite {
+impl CertificateStore for Database {
     async fn load_certificate(&self, issuer: &AuthorityName, serial: &SerialNumber) -> Result<Option<CertificateRecord>> {
-        let query = sqlx::query(LOAD).bind(serial.magnitude().to_vec()).bind(issuer.to_string());
-        let row = query.fetch_optional(self.readers()).await.map_err(engine("load a certificate"))?;
+        let row = self.optional("load a certificate", LOAD, args![serial.magnitude(), issuer.to_string()]).await?;
         row.as_ref().map(rows::certificate).transpose()
     }
 
     async fn find_certificates(&self, serial: &SerialNumber) -> Result<Vec<CertificateRecord>> {
-        let query = sqlx::query(BY_SERIAL).bind(serial.magnitude().to_vec());
-        many(query.fetch_all(self.readers()).await)
+        many(&self.fetch("find certificates", BY_SERIAL, args![serial.magnitude()]).await?)
     }
 
     async fn list_certificates(&self, filter: CertificateFilter) -> Result<Vec<CertificateRecord>> {
@@ -85,13 +82,14 @@ impl CertificateStore for Sqlite {
             Some(CertificateStatus::Intended) => LIST_INTENDED,
         };
         let limit = if filter.limit == 0 { DEFAULT_LIMIT } else { filter.limit };
-        let query = sqlx::query(sql)
-            .bind(i64::from(filter.include_service))
-            .bind(filter.text.as_deref().map(search::pattern))
-            .bind(filter.status.map_or(0, |(_, now)| now.0))
-            .bind(i64::from(limit))
-            .bind(i64::try_from(filter.offset).unwrap_or(i64::MAX));
-        many(query.fetch_all(self.readers()).await)
+        let values = args![
+            filter.include_service,
+            filter.text.as_deref().map(search::pattern),
+            filter.status.map_or(0, |(_, now)| now.0),
+            limit,
+            i64::try_from(filter.offset).unwrap_or(i64::MAX),
+        ];
+        many(&self.fetch_long("list certificates", sql, values).await?)
     }
 
     async fn revoke_certificate(
@@ -101,12 +99,15 @@ impl CertificateStore for Sqlite {
         revocation: Revocation,
         audit: AuditEvent,
     ) -> Result<bool> {
+        let object = serial.magnitude().to_vec();
         let (issuer, serial) = (issuer.clone(), serial.clone());
-        self.write(move |tx| revoke_audited(tx, issuer, serial, revocation, audit).boxed()).await
+        self.write_on(object, move |tx| revoke_audited(tx, issuer.clone(), serial.clone(), revocation, audit.clone()).boxed())
+            .await
     }
 
     async fn count_certificates(&self, now: Timestamp) -> Result<CertificateCounts> {
-        let row = sqlx::query(COUNT).bind(now.0).fetch_one(self.readers()).await.map_err(engine("count certificates"))?;
+        let row = self.fetch_long("count certificates", COUNT, args![now.0]).await?.into_iter().next();
+        let row = row.ok_or_else(|| rows::corrupt("certificates", "nothing was counted"))?;
         Ok(CertificateCounts {
             valid: rows::count(&row, "certificates.valid")?,
             expired: rows::count(&row, "certificates.expired")?,
@@ -126,28 +127,21 @@ async fn revoke_audited(
     if !revoke(tx, &issuer, &serial, revocation).await? {
         return Ok(Applied::Nothing(false));
     }
-    tx.audit(&audit).await?;
+    tx.audit(&audit)?;
     Ok(Applied::Kept(true))
 }
 
 /// Intents whose signature is not stored, oldest first.
-pub(super) async fn open_intents(store: &Sqlite, created_before: Timestamp) -> Result<Vec<CertificateRecord>> {
-    many(sqlx::query(OPEN).bind(created_before.0).fetch_all(store.readers()).await)
+pub(super) async fn open_intents(store: &Database, created_before: Timestamp) -> Result<Vec<CertificateRecord>> {
+    many(&store.fetch("list open intents", OPEN, args![created_before.0]).await?)
 }
 
 /// Revokes; `false` if it was revoked before or does not exist.
 pub(super) async fn revoke(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialNumber, revocation: Revocation) -> Result<bool> {
-    let revoked = sqlx::query(REVOKE)
-        .bind(serial.magnitude().to_vec())
-        .bind(issuer.to_string())
-        .bind(revocation.at.0)
-        .bind(i64::from(revocation.reason.code()))
-        .fetch_optional(&mut tx.connection)
-        .await
-        .map_err(engine("revoke a certificate"))?;
-    Ok(revoked.is_some())
+    let values = args![serial.magnitude(), issuer.to_string(), revocation.at.0, revocation.reason.code()];
+    Ok(tx.execute("revoke a certificate", REVOKE, values).await? == 1)
 }
 
-fn many(found: std::result::Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<CertificateRecord>> {
-    found.map_err(engine("list certificates"))?.iter().map(rows::certificate).collect()
+fn many(found: &[Row]) -> Result<Vec<CertificateRecord>> {
+    found.iter().map(rows::certificate).collect()
 }

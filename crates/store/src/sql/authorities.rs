@@ -9,9 +9,9 @@ use lanyard_model::{
 };
 
 use super::{
-    handle::Sqlite,
-    row::engine,
+    database::Database,
     tx::{Applied, Tx},
+    value::args,
 };
 use crate::{
     ports::{AuthorityStore, Result},
@@ -27,40 +27,36 @@ const LIST: &str = "SELECT name, role, certificate, key_id, not_before, not_afte
 const LOAD_KEY: &str = "SELECT id, sealed, created_at FROM sealed_keys WHERE id = $1";
 
 #[async_trait]
-impl AuthorityStore for Sqlite {
+impl AuthorityStore for Database {
     async fn save_authority(&self, keys: Vec<SealedKey>, certificates: Vec<AuthorityRecord>, audit: AuditEvent) -> Result<()> {
-        self.write(move |tx| save(tx, keys, certificates, audit).boxed()).await
+        self.write(move |tx| save(tx, keys.clone(), certificates.clone(), audit.clone()).boxed()).await
     }
 
     async fn list_authorities(&self) -> Result<Vec<AuthorityRecord>> {
-        let found = sqlx::query(LIST).fetch_all(self.readers()).await.map_err(engine("list authorities"))?;
-        found.iter().map(rows::authority).collect()
+        self.fetch("list authorities", LIST, args![]).await?.iter().map(rows::authority).collect()
     }
 
     async fn load_key(&self, id: &KeyId) -> Result<Option<SealedKey>> {
-        let query = sqlx::query(LOAD_KEY).bind(id.to_string());
-        let row = query.fetch_optional(self.readers()).await.map_err(engine("load a sealed key"))?;
+        let row = self.optional("load a sealed key", LOAD_KEY, args![id.to_string()]).await?;
         row.as_ref().map(rows::sealed_key).transpose()
     }
 }
 
 async fn save(tx: &mut Tx, keys: Vec<SealedKey>, certificates: Vec<AuthorityRecord>, audit: AuditEvent) -> Result<Applied<()>> {
     for key in keys {
-        let insert = sqlx::query(SAVE_KEY).bind(key.id.to_string()).bind(key.sealed).bind(key.created_at.0);
-        insert.execute(&mut tx.connection).await.map_err(engine("save a sealed key"))?;
+        tx.execute("save a sealed key", SAVE_KEY, args![key.id.to_string(), key.sealed, key.created_at.0]).await?;
     }
     for record in certificates {
-        sqlx::query(SAVE_CERTIFICATE)
-            .bind(record.name.to_string())
-            .bind(record.role.as_str())
-            .bind(record.certificate)
-            .bind(record.key.to_string())
-            .bind(record.not_before.0)
-            .bind(record.not_after.0)
-            .execute(&mut tx.connection)
-            .await
-            .map_err(engine("save a certificate of the authority"))?;
+        let values = args![
+            record.name.to_string(),
+            record.role.as_str(),
+            record.certificate,
+            record.key.to_string(),
+            record.not_before.0,
+            record.not_after.0,
+        ];
+        tx.execute("save a certificate of the authority", SAVE_CERTIFICATE, values).await?;
     }
-    tx.audit(&audit).await?;
+    tx.audit(&audit)?;
     Ok(Applied::Kept(()))
 }

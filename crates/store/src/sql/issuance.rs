@@ -1,5 +1,7 @@
 //! Issuing in two transactions: first everything that decides, with the bytes to be signed; then the signature.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use lanyard_model::{
@@ -7,26 +9,22 @@ use lanyard_model::{
     id::AuthorityName,
     request::RequestRecord,
     serial::SerialNumber,
-    time::{Span, Timestamp},
+    time::Timestamp,
 };
 
 use super::{
     bind, certificates, challenges,
-    handle::Sqlite,
+    database::Database,
     requests,
-    row::engine,
     tx::{Applied, Tx},
+    value::args,
+    writer::CLOCK_TOLERANCE,
 };
 use crate::{
     ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed},
-    rows,
+    rows::{self, StoredRow},
 };
 
-/// How far the clock may lie behind the highest time signed.
-const CLOCK_TOLERANCE: Span = Span::from_secs(300);
-
-const HIGHEST: &str = "SELECT highest FROM clock WHERE id = 1";
-const RAISE: &str = "UPDATE clock SET highest = $1 WHERE id = 1 AND highest < $1";
 const RESERVE: &str = "INSERT INTO certificates (issuer, serial, request, template, template_revision, profile, subject, san, \
     user_name, device, not_before, not_after, key_digest, created_at, signed, revoked_at, revocation_reason, predecessor, \
     successor, search) \
@@ -34,26 +32,30 @@ const RESERVE: &str = "INSERT INTO certificates (issuer, serial, request, templa
     ON CONFLICT (serial, issuer) DO NOTHING RETURNING id";
 const SAVE_BODY: &str = "INSERT INTO certificate_bodies (certificate, tbs, der) VALUES ($1, $2, $3)";
 /// One conditional statement: two renewals that saw the same successor cannot both win.
-pub(super) const LINK: &str = "UPDATE certificates SET successor = $1 WHERE serial = $2 AND issuer = $3 AND signed = 1 \
-    AND revoked_at IS NULL AND successor IS NOT DISTINCT FROM $4 RETURNING id";
-pub(super) const SIGN: &str =
+pub(crate) const LINK: &str = "UPDATE certificates SET successor = $1 WHERE serial = $2 AND issuer = $3 AND signed = 1 \
+    AND revoked_at IS NULL AND successor IS NOT DISTINCT FROM $4";
+pub(crate) const SIGN: &str =
     "UPDATE certificates SET signed = 1 WHERE serial = $1 AND issuer = $2 AND signed = 0 AND revoked_at IS NULL RETURNING id";
 const ABANDON: &str = "UPDATE certificates SET revoked_at = $3, revocation_reason = $4 \
-    WHERE serial = $1 AND issuer = $2 AND signed = 0 AND revoked_at IS NULL RETURNING id";
-pub(super) const SAVE_DER: &str = "UPDATE certificate_bodies SET der = $2 WHERE certificate = $1";
+    WHERE serial = $1 AND issuer = $2 AND signed = 0 AND revoked_at IS NULL";
+pub(crate) const SAVE_DER: &str = "UPDATE certificate_bodies SET der = $2 WHERE certificate = $1";
 const STORED_DER: &str = "SELECT b.der FROM certificates c JOIN certificate_bodies b ON b.certificate = c.id \
     WHERE c.serial = $1 AND c.issuer = $2";
-pub(super) const ISSUED: &str = "UPDATE requests SET state = 'issued', claims = NULL, certificate_issuer = $2, certificate_serial = $3 \
-    WHERE id = $1 AND state = 'granted' RETURNING id";
+pub(crate) const ISSUED: &str = "UPDATE requests SET state = 'issued', claims = NULL, certificate_issuer = $2, certificate_serial = $3 \
+    WHERE id = $1 AND state = 'granted'";
 
 #[async_trait]
-impl IssuanceStore for Sqlite {
+impl IssuanceStore for Database {
     async fn begin_issuance(&self, intent: Intent) -> Result<Begun> {
-        self.write(move |tx| begin(tx, intent).boxed()).await
+        let object = object(&intent);
+        let intent = Arc::new(intent);
+        self.write_on(object, move |tx| begin(tx, Arc::clone(&intent)).boxed()).await
     }
 
     async fn finish_issuance(&self, signed: Signed) -> Result<()> {
-        self.write(move |tx| finish(tx, signed).boxed()).await
+        let object = signed.serial.magnitude().to_vec();
+        let signed = Arc::new(signed);
+        self.write_on(object, move |tx| finish(tx, Arc::clone(&signed)).boxed()).await
     }
 
     async fn list_open_intents(&self, created_before: Timestamp) -> Result<Vec<CertificateRecord>> {
@@ -61,12 +63,21 @@ impl IssuanceStore for Sqlite {
     }
 }
 
-async fn begin(tx: &mut Tx, intent: Intent) -> Result<Applied<Begun>> {
+/// What nodes may contend for: the challenge, the certificate renewed, or else the request.
+fn object(intent: &Intent) -> Vec<u8> {
+    match (&intent.renews, &intent.request) {
+        (Some(claim), _) => claim.predecessor.magnitude().to_vec(),
+        (None, Some(request)) => requests::object(request, intent.challenge.as_ref()),
+        (None, None) => Vec::new(),
+    }
+}
+
+async fn begin(tx: &mut Tx, intent: Arc<Intent>) -> Result<Applied<Begun>> {
     match refusal(tx, &intent).await? {
         Some(refusal) => Ok(Applied::Nothing(refusal)),
         None => {
-            raise_clock(tx, intent.now).await?;
-            tx.audit(&intent.audit).await?;
+            tx.signs_at(intent.now);
+            tx.audit(&intent.audit)?;
             Ok(Applied::Kept(Begun::Done))
         }
     }
@@ -74,7 +85,8 @@ async fn begin(tx: &mut Tx, intent: Intent) -> Result<Applied<Begun>> {
 
 /// Writes step by step until one step finds that the facts have changed; the savepoint then undoes the steps before.
 async fn refusal(tx: &mut Tx, intent: &Intent) -> Result<Option<Begun>> {
-    let highest = highest(tx).await?;
+    let highest = tx.highest();
+    tx.relies_on(intent.now);
     if intent.now < highest - CLOCK_TOLERANCE {
         return Ok(Some(Begun::ClockBehind(highest)));
     }
@@ -118,74 +130,40 @@ async fn save_request(tx: &mut Tx, request: &RequestRecord, intent: &Intent) -> 
 
 /// Revokes an intent that was never signed; `false` if it was signed or abandoned meanwhile.
 async fn abandon(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialNumber, now: Timestamp) -> Result<bool> {
-    let abandoned = sqlx::query(ABANDON)
-        .bind(serial.magnitude().to_vec())
-        .bind(issuer.to_string())
-        .bind(now.0)
-        .bind(i64::from(RevocationReason::Unspecified.code()))
-        .fetch_optional(&mut tx.connection)
-        .await
-        .map_err(engine("abandon an intent"))?;
-    Ok(abandoned.is_some())
-}
-
-async fn highest(tx: &mut Tx) -> Result<Timestamp> {
-    let highest: i64 =
-        sqlx::query_scalar(HIGHEST).fetch_one(&mut tx.connection).await.map_err(engine("read the highest time signed"))?;
-    Ok(Timestamp(highest))
-}
-
-/// Remembers a time that is about to stand in something signed.
-pub(super) async fn raise_clock(tx: &mut Tx, now: Timestamp) -> Result<()> {
-    let raised = sqlx::query(RAISE).bind(now.0).execute(&mut tx.connection).await;
-    raised.map(drop).map_err(engine("raise the highest time signed"))
+    let values = args![serial.magnitude(), issuer.to_string(), now.0, RevocationReason::Unspecified.code()];
+    Ok(tx.execute("abandon an intent", ABANDON, values).await? == 1)
 }
 
 async fn link(tx: &mut Tx, certificate: &CertificateRecord, claim: &RenewalClaim) -> Result<bool> {
-    let linked = sqlx::query(LINK)
-        .bind(certificate.serial.magnitude().to_vec())
-        .bind(claim.predecessor.magnitude().to_vec())
-        .bind(certificate.issuer.to_string())
-        .bind(bind::serial(claim.seen_successor.as_ref()))
-        .fetch_optional(&mut tx.connection)
-        .await
-        .map_err(engine("link the renewed certificate"))?;
-    Ok(linked.is_some())
+    let values = args![
+        certificate.serial.magnitude(),
+        claim.predecessor.magnitude(),
+        certificate.issuer.to_string(),
+        claim.seen_successor.as_ref().map(SerialNumber::magnitude),
+    ];
+    Ok(tx.execute("link the renewed certificate", LINK, values).await? == 1)
 }
 
 /// Stores the intent; `false` if the serial number exists.
 async fn reserve(tx: &mut Tx, certificate: &CertificateRecord) -> Result<bool> {
-    let statement = bind::certificate(sqlx::query(RESERVE), certificate)?;
-    let row = statement.fetch_optional(&mut tx.connection).await.map_err(engine("reserve a serial number"))?;
+    let row = tx.optional("reserve a serial number", RESERVE, bind::certificate(certificate)?).await?;
     let Some(row) = row else { return Ok(false) };
-    sqlx::query(SAVE_BODY)
-        .bind(rows::integer(&row, "certificates.id")?)
-        .bind(certificate.tbs.clone())
-        .bind(certificate.der.clone())
-        .execute(&mut tx.connection)
-        .await
-        .map_err(engine("store the bytes to be signed"))?;
+    let values = args![rows::integer(&row, "certificates.id")?, certificate.tbs.clone(), certificate.der.clone()];
+    tx.execute("store the bytes to be signed", SAVE_BODY, values).await?;
     Ok(true)
 }
 
-async fn finish(tx: &mut Tx, signed: Signed) -> Result<Applied<()>> {
+async fn finish(tx: &mut Tx, signed: Arc<Signed>) -> Result<Applied<()>> {
     let action = "store the signed certificate";
     let serial = signed.serial.magnitude().to_vec();
     let issuer = signed.issuer.to_string();
-    let open = sqlx::query(SIGN).bind(serial.clone()).bind(issuer.clone()).fetch_optional(&mut tx.connection).await;
-    let Some(row) = open.map_err(engine(action))? else {
+    let Some(row) = tx.optional(action, SIGN, args![serial.clone(), issuer.clone()]).await? else {
         return repeated(tx, &signed).await;
     };
-    sqlx::query(SAVE_DER)
-        .bind(rows::integer(&row, "certificates.id")?)
-        .bind(signed.der)
-        .execute(&mut tx.connection)
-        .await
-        .map_err(engine(action))?;
+    tx.execute(action, SAVE_DER, args![rows::integer(&row, "certificates.id")?, signed.der.clone()]).await?;
     if let Some(request) = signed.request {
-        let query = sqlx::query(ISSUED).bind(request.to_string()).bind(issuer).bind(serial);
-        let issued = query.fetch_optional(&mut tx.connection).await.map_err(engine("mark the request as issued"))?;
-        if issued.is_none() {
+        let values = args![request.to_string(), issuer, serial];
+        if tx.execute("mark the request as issued", ISSUED, values).await? == 0 {
             return Err(rows::corrupt("requests.state", format_args!("request {request} is not granted")));
         }
     }
@@ -193,7 +171,7 @@ async fn finish(tx: &mut Tx, signed: Signed) -> Result<Applied<()>> {
         supersede(tx, &signed.issuer, superseded, *revocation).await?;
     }
     for event in &signed.audit {
-        tx.audit(event).await?;
+        tx.audit(event)?;
     }
     Ok(Applied::Kept(()))
 }
@@ -206,13 +184,10 @@ async fn supersede(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialNumber, r
 /// The intent is no longer open. The same certificate again is a repetition after an unknown outcome; anything else would be a
 /// second certificate under one serial number.
 async fn repeated(tx: &mut Tx, signed: &Signed) -> Result<Applied<()>> {
-    let stored: Option<Option<Vec<u8>>> = sqlx::query_scalar(STORED_DER)
-        .bind(signed.serial.magnitude().to_vec())
-        .bind(signed.issuer.to_string())
-        .fetch_optional(&mut tx.connection)
-        .await
-        .map_err(engine("read the signed certificate"))?;
-    match stored.flatten() {
+    let values = args![signed.serial.magnitude(), signed.issuer.to_string()];
+    let stored = tx.optional("read the signed certificate", STORED_DER, values).await?;
+    let stored = stored.map(|row| row.octets("certificate_bodies.der")).transpose()?.flatten();
+    match stored {
         Some(der) if der == signed.der => Ok(Applied::Nothing(())),
         Some(_) => Err(rows::corrupt("certificates.signed", format_args!("{} is signed already", signed.serial))),
         None => Err(rows::corrupt("certificates.serial", format_args!("there is no intent for {}", signed.serial))),

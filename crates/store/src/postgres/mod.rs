@@ -1,0 +1,15 @@
+//! PostgreSQL: the engine that any number of servers share.
+//!
+//! Start reading at [`open`]. Every process has one session that writes and a few that read, all on the primary. The head of the
+//! audit chain is a row that a transaction locks only at its end, so that nodes wait for each other as briefly as possible.
+//!
+//! Must never enter: statements of the ports (those are in `crate::sql`), decisions.
+
+mod client;
+mod open;
+pub(crate) mod readers;
+pub(crate) mod session;
+mod statement;
+mod tls;
+
+pub use open::open;

@@ -1,0 +1,134 @@
+//! The writer's connection, whichever engine it leads to.
+
+use super::{
+    fault::Fault,
+    value::{Row, Value},
+};
+use crate::{chain::Tip, postgres, sqlite};
+use lanyard_model::time::Timestamp;
+
+/// Result of a statement.
+pub(crate) type Done<T> = std::result::Result<T, Fault>;
+
+/// An audit record about to be appended.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The event's bytes.
+    pub(crate) event: Vec<u8>,
+    /// Request it belongs to.
+    pub(crate) request: Option<String>,
+}
+
+/// End of the audit chain and the highest time signed, as stored in table `head`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The last audit record.
+    pub(crate) tip: Tip,
+    /// Highest time that stands in anything signed.
+    pub(crate) highest: Timestamp,
+}
+
+/// A connection that writes. One transaction at a time; each job of it in a savepoint.
+///
+/// The variants differ in how a statement reaches the engine, never in what a statement says.
+pub(crate) enum Connection {
+    /// On the writer's own thread: every future here is ready at once.
+    Sqlite(sqlite::connection::Connection),
+    /// Over a socket.
+    Postgres(Box<postgres::session::Session>),
+}
+
+macro_rules! both {
+    ($self:ident, $inner:ident => $call:expr) => {
+        match $self {
+            Self::Sqlite($inner) => $call,
+            Self::Postgres($inner) => $call.await,
+        }
+    };
+}
+
+impl Connection {
+    /// Jobs in one transaction at most.
+    pub(crate) const fn batch(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 256,
+            // More savepoints than these overflow the server's cache of subtransactions.
+            Self::Postgres(_) => 60,
+        }
+    }
+
+    /// Whether a batch that was undone is worth a second try. On a server it was in the way of another node's, or the connection
+    /// broke; in a file the cause stays.
+    pub(crate) const fn retries(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// Opens a transaction and returns the head as it is now; on a server it may move until [`Self::lock_head`].
+    pub(crate) async fn begin(&mut self) -> Done<Head> {
+        both!(self, c => c.begin())
+    }
+
+    /// Opens the savepoint of a job.
+    pub(crate) async fn savepoint(&mut self) -> Done<()> {
+        both!(self, c => c.savepoint())
+    }
+
+    /// Undoes what the job wrote.
+    pub(crate) async fn undo(&mut self) -> Done<()> {
+        both!(self, c => c.undo())
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: &'static str, args: Vec<Value>) -> Done<u64> {
+        both!(self, c => c.execute(sql, args))
+    }
+
+    /// Runs a statement and returns its rows.
+    pub(crate) async fn fetch(&mut self, sql: &'static str, args: Vec<Value>) -> Done<Vec<Row>> {
+        both!(self, c => c.fetch(sql, args))
+    }
+
+    /// Locks the head against all other writers until the end of the transaction, and returns it.
+    pub(crate) async fn lock_head(&mut self) -> Done<Head> {
+        both!(self, c => c.lock_head())
+    }
+
+    /// Appends `entries` to the audit chain after `head`, which must be locked, moves the head to `next` and commits.
+    pub(crate) async fn commit(&mut self, head: Head, entries: Vec<Entry>, next: Head) -> Done<()> {
+        both!(self, c => c.commit(head, entries, next))
+    }
+
+    /// Commits without a change to the head.
+    pub(crate) async fn commit_quietly(&mut self) -> Done<()> {
+        both!(self, c => c.commit_quietly())
+    }
+
+    /// Ends the transaction without any of it, and makes the connection usable again if it can be.
+    pub(crate) async fn rollback(&mut self) {
+        both!(self, c => c.rollback());
+    }
+
+    /// Finds out what became of the last transaction after its commit failed with an unknown outcome: whether it is durable.
+    pub(crate) async fn resolve(&mut self) -> Done<bool> {
+        match self {
+            Self::Sqlite(_) => Err(Fault::new(super::fault::Reach::Fatal, "the outcome of a commit is unknown")),
+            Self::Postgres(c) => c.resolve().await,
+        }
+    }
+
+    /// Housekeeping after a batch; callers have their answers already.
+    pub(crate) async fn rest(&mut self, jobs: usize) -> Done<()> {
+        match self {
+            Self::Sqlite(c) => c.rest(jobs),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Ends the connection.
+    pub(crate) async fn finish(self) -> Done<()> {
+        match self {
+            Self::Sqlite(c) => c.finish(),
+            Self::Postgres(c) => c.finish().await,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The handle that the rest of the program holds, and how a read or write leaves it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    connection::Connection,
+    tx::{Applied, Tx},
+    value::{Row, Value, args},
+    writer::{self, Job, QUEUE, Writer},
+};
+use crate::{
+    error::StoreError,
+    ports::{Result, Store},
+    postgres, sqlite,
+};
+
+/// An open database. Clones share it; the last one dropped lets the writer finish what is queued and end.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    readers: Readers,
+    /// Gone once the store is closed.
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    /// Told when the writer has ended.
+    ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    commits: Arc<AtomicU64>,
+    /// Held while a CRL gets its number and its list, so that a higher number never comes with an older list.
+    crl: tokio::sync::Mutex<()>,
+}
+
+/// Connections for reading.
+pub(crate) enum Readers {
+    Sqlite(sqlite::readers::Readers),
+    Postgres(postgres::readers::Readers),
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("commits", &self.commits()).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Puts an open database together. The writer of a file has a thread of its own, where a statement costs no change of
+    /// threads; that of a server is a task.
+    ///
+    /// Must be called inside a tokio runtime.
+    pub(crate) fn start(connection: Connection, readers: Readers) -> Result<Self> {
+        let commits = Arc::new(AtomicU64::new(0));
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let (ending, ended) = oneshot::channel();
+        let on_thread = matches!(connection, Connection::Sqlite(_));
+        let writer = Writer::new(connection, Arc::clone(&commits));
+        let run = async move {
+            writer.run(queue).await;
+            let _ = ending.send(());
+        };
+        if on_thread {
+            let runtime = tokio::runtime::Handle::current();
+            let thread = std::thread::Builder::new().name("lanyard-writer".to_owned());
+            let spawned = thread.spawn(move || runtime.block_on(run));
+            spawned.map_err(|e| StoreError::Engine { action: "start the writer", source: e.into() })?;
+        } else {
+            tokio::spawn(run);
+        }
+        Ok(Self(Arc::new(Inner {
+            readers,
+            queue: Mutex::new(Some(sender)),
+            ended: tokio::sync::Mutex::new(Some(ended)),
+            commits,
+            crl: tokio::sync::Mutex::new(()),
+        })))
+    }
+
+    /// How many batches were committed since the database was opened; for metrics.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.0.commits.load(Ordering::Relaxed)
+    }
+
+    /// Rows of a quick read: one that finds what it needs by an index. `action` completes "failed while trying to".
+    pub(crate) async fn fetch(&self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<Vec<Row>> {
+        let rows = match &self.0.readers {
+            Readers::Sqlite(readers) => readers.fetch(sql, args).await,
+            Readers::Postgres(readers) => readers.fetch(sql, args).await,
+        };
+        rows.map_err(|fault| fault.map_or(StoreError::Closed, |fault| fault.during(action)))
+    }
+
+    /// The first row of a quick read.
+    pub(crate) async fn optional(&self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<Option<Row>> {
+        Ok(self.fetch(action, sql, args).await?.into_iter().next())
+    }
+
+    /// Rows of a read that may go through many: it keeps no other task from running.
+    pub(crate) async fn fetch_long(&self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<Vec<Row>> {
+        let rows = match &self.0.readers {
+            Readers::Sqlite(readers) => readers.fetch_long(sql, args).await,
+            Readers::Postgres(readers) => readers.fetch(sql, args).await,
+        };
+        rows.map_err(|fault| fault.map_or(StoreError::Closed, |fault| fault.during(action)))
+    }
+
+    /// Keeps other CRLs of this process waiting.
+    pub(crate) async fn crl_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.crl.lock().await
+    }
+
+    /// Queues a write and waits until it is durable. Once queued it happens even if the caller stops waiting. `work` may run more
+    /// than once, but takes effect once.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.write_on(Vec::new(), work).await
+    }
+
+    /// [`Self::write`] on an object (a challenge's id, a serial number) that other nodes may be writing at this moment.
+    pub(crate) async fn write_on<T, F>(&self, object: Vec<u8>, work: F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
+        let (job, answer) = writer::job(object, work);
+        queue.send(job).await.map_err(|_| StoreError::Closed)?;
+        // Only a writer that is gone leaves a caller without an answer; then it is unknown what is on the disk.
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+}
+
+const READ: &str = "SELECT beats FROM heartbeat WHERE id = 1";
+const BEAT: &str = "UPDATE heartbeat SET beats = beats + 1 WHERE id = 1";
+
+#[async_trait]
+impl Store for Database {
+    async fn close(&self) {
+        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(queue);
+        // Readers first: the writer's last checkpoint is complete only when nobody reads the log.
+        match &self.0.readers {
+            Readers::Sqlite(readers) => readers.close().await,
+            Readers::Postgres(readers) => readers.close(),
+        }
+        let ended = self.0.ended.lock().await.take();
+        if let Some(ended) = ended
+            && ended.await.is_err()
+        {
+            tracing::error!("the writer of the database ended badly");
+        }
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.fetch("read for the health check", READ, args![]).await?;
+        self.write(|tx| beat(tx).boxed()).await
+    }
+}
+
+async fn beat(tx: &mut Tx) -> Result<Applied<()>> {
+    tx.execute("write for the health check", BEAT, args![]).await?;
+    Ok(Applied::Kept(()))
+}

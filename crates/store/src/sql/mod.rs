@@ -1,0 +1,25 @@
+//! The ports on SQL that every engine understands: parameters `$1`, no dialect.
+//!
+//! Start reading at [`Database`] and `writer`: all writes of a process go through one writer that commits waiting jobs together;
+//! reads have connections of their own. `connection` is where the engines part. The other files hold one port each, with its
+//! SQL; `bind` turns records into arguments.
+//!
+//! Must never enter: SQL of one engine, reading rows into records (that is `crate::rows`), decisions.
+
+mod audit;
+mod authorities;
+mod bind;
+pub(crate) mod certificates;
+pub(crate) mod challenges;
+pub(crate) mod connection;
+pub(crate) mod crls;
+pub(crate) mod database;
+mod directory;
+pub(crate) mod fault;
+pub(crate) mod issuance;
+pub(crate) mod requests;
+pub(crate) mod tx;
+pub(crate) mod value;
+pub(crate) mod writer;
+
+pub use database::Database;

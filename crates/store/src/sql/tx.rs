@@ -1,0 +1,91 @@
+//! What a job sees: one savepoint of the writer's transaction.
+
+use lanyard_model::{audit::AuditEvent, time::Timestamp};
+
+use super::{
+    connection::{Connection, Entry},
+    fault::{Fault, Reach},
+    value::{Row, Value},
+};
+use crate::{chain::event_bytes, ports::Result};
+
+/// What a job did.
+#[derive(Debug)]
+pub(crate) enum Applied<T> {
+    /// Changes, to be kept.
+    Kept(T),
+    /// The facts had changed: whatever the job wrote is undone, and this is the answer.
+    Nothing(T),
+}
+
+/// What the jobs of a transaction leave for its end, when the head of the audit chain is locked.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Ending {
+    /// Audit records, oldest first.
+    pub(crate) entries: Vec<Entry>,
+    /// Highest time that the transaction puts into something signed.
+    pub(crate) signs_at: Option<Timestamp>,
+    /// The earliest present that an issuance of the transaction relied on.
+    pub(crate) earliest: Option<Timestamp>,
+}
+
+/// The writer's transaction.
+pub(crate) struct Tx {
+    pub(crate) connection: Connection,
+    /// Highest time signed when the transaction began.
+    pub(crate) highest: Timestamp,
+    pub(crate) ending: Ending,
+    /// The widest failure that a statement of the current job met.
+    pub(crate) failed: Option<Reach>,
+}
+
+impl Tx {
+    /// A transaction to be opened on this connection.
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection, highest: Timestamp(0), ending: Ending::default(), failed: None }
+    }
+
+    /// Runs a statement and returns how many rows it changed; `action` completes "failed while trying to".
+    pub(crate) async fn execute(&mut self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<u64> {
+        let done = self.connection.execute(sql, args).await;
+        done.map_err(|fault| self.note(fault, action))
+    }
+
+    /// Runs a statement and returns its rows.
+    pub(crate) async fn fetch(&mut self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<Vec<Row>> {
+        let rows = self.connection.fetch(sql, args).await;
+        rows.map_err(|fault| self.note(fault, action))
+    }
+
+    /// Runs a statement and returns its first row.
+    pub(crate) async fn optional(&mut self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<Option<Row>> {
+        Ok(self.fetch(action, sql, args).await?.into_iter().next())
+    }
+
+    /// Appends an event to the audit chain when the transaction ends.
+    pub(crate) fn audit(&mut self, event: &AuditEvent) -> Result<()> {
+        let entry = Entry { event: event_bytes(event)?, request: event.request.map(|id| id.to_string()) };
+        self.ending.entries.push(entry);
+        Ok(())
+    }
+
+    /// The highest time signed, as far as this transaction sees.
+    pub(crate) fn highest(&self) -> Timestamp {
+        self.ending.signs_at.map_or(self.highest, |at| at.max(self.highest))
+    }
+
+    /// Remembers a time that is about to stand in something signed.
+    pub(crate) fn signs_at(&mut self, now: Timestamp) {
+        self.ending.signs_at = Some(self.ending.signs_at.map_or(now, |at| at.max(now)));
+    }
+
+    /// Remembers that an issuance took `now` for the present: checked again when the head is locked.
+    pub(crate) fn relies_on(&mut self, now: Timestamp) {
+        self.ending.earliest = Some(self.ending.earliest.map_or(now, |at| at.min(now)));
+    }
+
+    fn note(&mut self, fault: Fault, action: &'static str) -> crate::error::StoreError {
+        self.failed = self.failed.max(Some(fault.reach));
+        fault.during(action)
+    }
+}

@@ -1,0 +1,240 @@
+//! The one writer of a process: takes waiting jobs together, runs each in a savepoint, commits once, and only then answers.
+//!
+//! A job that fails or decides to do nothing is undone alone. When the engine fails under the whole batch, all of it is undone
+//! and every caller hears so, unless a second try is worth it. A failed commit or sync of a file is final (after one, nobody
+//! knows what is on the disk; trying again reports success for pages the kernel has thrown away): the writer keeps running only
+//! to refuse. On a server the outcome of a commit can be asked for, and is.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use futures_util::{FutureExt, future::BoxFuture};
+use lanyard_model::time::{Span, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    connection::{Connection, Done, Head},
+    fault::{Fault, Reach},
+    tx::{Applied, Ending, Tx},
+};
+use crate::{error::StoreError, ports::Result};
+
+/// Jobs that may wait; beyond that, callers wait to queue.
+pub(crate) const QUEUE: usize = 4096;
+
+/// How often a batch is tried where trying again can help.
+const TRIES: usize = 5;
+
+/// How far the clock may lie behind the highest time signed.
+pub(crate) const CLOCK_TOLERANCE: Span = Span::from_secs(300);
+
+/// How a batch ended.
+pub(crate) enum Fate {
+    /// It is durable.
+    Committed,
+    /// None of it happened; the next batch may fare better.
+    Undone(String),
+    /// Nothing may be written any more.
+    Stopped,
+}
+
+/// A queued write. It must await nothing but the connection: everybody else in the batch waits with it.
+#[async_trait]
+pub(crate) trait Job: Send {
+    /// Runs inside a savepoint; again if the batch is tried again.
+    async fn run(&mut self, tx: &mut Tx) -> Ran;
+    /// Tells the caller.
+    fn answer(self: Box<Self>, fate: &Fate);
+    /// What several nodes may contend for. Batches take these in one order, so that two never wait for each other.
+    fn object(&self) -> &[u8];
+}
+
+/// What to do with the savepoint of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ran {
+    Keep,
+    Undo,
+}
+
+/// A job with its caller.
+struct Task<F, T> {
+    object: Vec<u8>,
+    work: F,
+    outcome: Option<Result<T>>,
+    caller: oneshot::Sender<Result<T>>,
+}
+
+/// A job that does `work` on `object`, and where its caller waits.
+pub(crate) fn job<F, T>(object: Vec<u8>, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
+where
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    let (caller, answer) = oneshot::channel();
+    (Box::new(Task { object, work, outcome: None, caller }), answer)
+}
+
+#[async_trait]
+impl<F, T> Job for Task<F, T>
+where
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync,
+    T: Send,
+{
+    async fn run(&mut self, tx: &mut Tx) -> Ran {
+        // A panic ends one request, not everybody's storage.
+        let work = &self.work;
+        let applied = AssertUnwindSafe(async { work(tx).await }).catch_unwind().await;
+        let (outcome, ran) = match applied {
+            Ok(Ok(Applied::Kept(answer))) => (Ok(answer), Ran::Keep),
+            Ok(Ok(Applied::Nothing(answer))) => (Ok(answer), Ran::Undo),
+            Ok(Err(error)) => (Err(error), Ran::Undo),
+            Err(_) => (Err(StoreError::Engine { action: "run a write", source: "it panicked".into() }), Ran::Undo),
+        };
+        self.outcome = Some(outcome);
+        ran
+    }
+
+    fn answer(self: Box<Self>, fate: &Fate) {
+        let answer = match (fate, self.outcome) {
+            (Fate::Committed, Some(outcome)) => outcome,
+            (Fate::Undone(problem), _) => Err(StoreError::Engine { action: "commit", source: problem.as_str().into() }),
+            (Fate::Stopped, _) | (Fate::Committed, None) => Err(StoreError::Stopped),
+        };
+        // The caller may have gone away; what is committed stays.
+        let _ = self.caller.send(answer);
+    }
+
+    fn object(&self) -> &[u8] {
+        &self.object
+    }
+}
+
+/// The writer.
+pub(crate) struct Writer {
+    tx: Tx,
+    commits: Arc<AtomicU64>,
+    stopped: bool,
+}
+
+impl Writer {
+    /// A writer on its own connection; `commits` counts.
+    pub(crate) fn new(connection: Connection, commits: Arc<AtomicU64>) -> Self {
+        Self { tx: Tx::new(connection), commits, stopped: false }
+    }
+
+    /// Runs until every sender is gone and every job answered.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let size = self.tx.connection.batch();
+        let mut jobs = Vec::with_capacity(size);
+        while queue.recv_many(&mut jobs, size).await > 0 {
+            jobs.sort_by(|a: &Box<dyn Job>, b| a.object().cmp(b.object()));
+            let fate = self.batch(&mut jobs).await;
+            let done = jobs.len();
+            for job in jobs.drain(..) {
+                job.answer(&fate);
+            }
+            if !self.stopped
+                && let Err(fault) = self.tx.connection.rest(done).await
+            {
+                self.rested_badly(&fault);
+            }
+        }
+        if self.stopped {
+            return;
+        }
+        if let Err(fault) = self.tx.connection.finish().await {
+            tracing::warn!(error = %fault.source, "the database could not be left tidy; the next start does it");
+        }
+    }
+
+    fn rested_badly(&mut self, fault: &Fault) {
+        if fault.reach >= Reach::Unknown {
+            self.stop(fault);
+        } else {
+            tracing::warn!(error = %fault.source, "the write-ahead log could not be moved into the database for now");
+        }
+    }
+
+    async fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Fate {
+        if self.stopped {
+            return Fate::Stopped;
+        }
+        let mut tries = if self.tx.connection.retries() { TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            let Err(mut fault) = self.transaction(jobs).await else { return self.committed() };
+            self.tx.connection.rollback().await;
+            if fault.reach == Reach::Unknown {
+                match self.tx.connection.resolve().await {
+                    Ok(true) => return self.committed(),
+                    Ok(false) => fault.reach = Reach::Batch,
+                    Err(unresolved) => fault = unresolved,
+                }
+            }
+            if fault.reach >= Reach::Unknown {
+                self.stop(&fault);
+                return Fate::Stopped;
+            }
+            if tries == 0 {
+                tracing::error!(error = %fault.source, jobs = jobs.len(), "a batch of writes was undone");
+                return Fate::Undone(fault.source.to_string());
+            }
+            tracing::debug!(error = %fault.source, jobs = jobs.len(), "a batch of writes is tried again");
+        }
+    }
+
+    fn committed(&self) -> Fate {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        Fate::Committed
+    }
+
+    async fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Done<()> {
+        self.tx.ending = Ending::default();
+        self.tx.highest = self.tx.connection.begin().await?.highest;
+        for job in jobs {
+            self.savepoint(job.as_mut()).await?;
+        }
+        let ending = std::mem::take(&mut self.tx.ending);
+        if ending.entries.is_empty() && ending.signs_at.is_none() {
+            return self.tx.connection.commit_quietly().await;
+        }
+        let head = self.tx.connection.lock_head().await?;
+        if ending.earliest.is_some_and(|now| now < head.highest - CLOCK_TOLERANCE) {
+            return Err(Fault::new(Reach::Batch, "another node signed something later meanwhile"));
+        }
+        let tip = ending.entries.iter().fold(head.tip, |tip, entry| tip.extended(&entry.event));
+        let highest = head.highest.max(ending.signs_at.unwrap_or(Timestamp(0)));
+        self.tx.connection.commit(head, ending.entries, Head { tip, highest }).await
+    }
+
+    async fn savepoint(&mut self, job: &mut dyn Job) -> Done<()> {
+        self.tx.connection.savepoint().await?;
+        let before = (self.tx.ending.entries.len(), self.tx.ending.signs_at, self.tx.ending.earliest);
+        self.tx.failed = None;
+        let ran = job.run(&mut self.tx).await;
+        if let Some(reach) = self.tx.failed
+            && reach > Reach::Statement
+        {
+            return Err(Fault::new(reach, "the database failed under a write"));
+        }
+        if ran == Ran::Undo {
+            self.tx.ending.entries.truncate(before.0);
+            (self.tx.ending.signs_at, self.tx.ending.earliest) = (before.1, before.2);
+            // Fails when the engine has rolled back everything, savepoint and batch; then the batch ends here, before a later job
+            // could commit on its own.
+            self.tx.connection.undo().await?;
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, fault: &Fault) {
+        tracing::error!(error = %fault.source, "writing to the database stopped for good; restart once the database is sound");
+        self.stopped = true;
+    }
+}
