@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 ARGS ?=
 PKILINT := target/pkilint
-PACKAGES := scep certmonger postgresql dbus openssl curl strace sqlite3 python3-venv
+PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins postgresql dbus openssl curl strace sqlite3 python3-venv
 
 .PHONY: demo test packages bench fuzz lint clean
 

@@ -4,6 +4,7 @@ pub mod certmonger;
 pub mod openssl;
 pub mod pkilint;
 pub mod scepclient;
+pub mod strongswan;
 
 use std::{
     path::{Path, PathBuf},
