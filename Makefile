@@ -3,19 +3,29 @@ SHELL := /bin/bash
 CARGO ?= cargo
 ARGS ?=
 PKILINT := target/pkilint
+VECTORS := target/vectors/cryptography_vectors
+FIGURES := target/soak.txt
 PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins postgresql dbus openssl curl strace sqlite3 python3-venv
 
-.PHONY: demo test packages bench fuzz lint clean
+.PHONY: demo test soak packages bench fuzz lint clean
 
 demo:
 	$(CARGO) build --release --locked -p lanyard
 	target/release/lanyard demo $(ARGS)
 
-test: packages $(PKILINT)/bin/lint_pkix_cert
+test: packages $(PKILINT)/bin/lint_pkix_cert $(VECTORS)
 	$(CARGO) build --locked -p lanyard
 	@set -o pipefail; status=0; $(CARGO) test --locked --workspace --no-fail-fast 2>&1 | tee target/test.log || status=$$?; \
 	awk '/^test result:/ { p += $$4; f += $$6; s += $$8 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' target/test.log; \
 	exit $$status
+
+# The bars of docs/security.md at their full numbers, in a release build; all figures are printed last.
+soak: packages $(PKILINT)/bin/lint_pkix_cert $(VECTORS)
+	$(CARGO) build --release --locked -p lanyard
+	@rm -f $(FIGURES); status=0; LANYARD_SOAK=1 LANYARD_FIGURES=$(abspath $(FIGURES)) \
+	$(CARGO) test --release --locked -p lanyard-testkit --test it -- --test-threads=1 bars:: process::crashes process::durability \
+	  hostile::deviations hostile::workload || status=$$?; \
+	echo; echo "figures:"; sort -s -k2,2n $(FIGURES) 2>/dev/null; exit $$status
 
 # The tests fail, naming the package, when one is absent; this installs them.
 packages:
@@ -29,6 +39,10 @@ $(PKILINT)/bin/lint_pkix_cert:
 	rm -rf $(PKILINT)
 	python3 -m venv $(PKILINT)
 	$(PKILINT)/bin/pip install --quiet --disable-pip-version-check pkilint==0.13.3
+
+$(VECTORS): $(PKILINT)/bin/lint_pkix_cert
+	$(PKILINT)/bin/pip install --quiet --disable-pip-version-check --no-deps --target target/vectors cryptography-vectors==50.0.2
+	@touch $(VECTORS)
 
 bench:
 	$(CARGO) bench --locked -p lanyard-server --bench scep

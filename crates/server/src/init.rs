@@ -37,7 +37,7 @@ use lanyard_store::{
 };
 
 use crate::{
-    config::{Config, Crl, Limits, Listen},
+    config::{Config, Crl, Limits, Listen, Proxies},
     error::ServerError,
     flow::service_certificate,
     installation::{Installation, create_dir, create_file},
@@ -162,6 +162,7 @@ fn config(plan: &Plan) -> Config {
         tls_names,
         crl: Crl::default(),
         limits: Limits::default(),
+        proxies: Proxies::default(),
         ndes_profile: crate::config::default_profile(),
     }
 }

@@ -53,6 +53,7 @@ pub struct PkiMessage {
     /// signingTime, if it was sent.
     pub signing_time: Option<Timestamp>,
     envelope: Vec<u8>,
+    signer_info: SignerInfo,
 }
 
 /// A message that was taken apart: where a reply would go, and whether the message holds.
@@ -136,6 +137,7 @@ fn verify(
         signer_key,
         signing_time: signing_time(signer_info)?,
         envelope,
+        signer_info: signer_info.clone(),
     })
 }
 
@@ -196,10 +198,21 @@ impl PkiMessage {
         rejection_secret: &SecretBytes,
     ) -> Result<(SecretBytes, Mirror), ScepError> {
         let named = keys.iter().find_map(|key| envelope.0.recipient(key.certificate).map(|recipient| (key, recipient)));
-        let (key, recipient): (&RegistrationKey<'_>, &Recipient) = named.ok_or(ScepError::Envelope(PkiError::Decrypt))?;
-        let plain = envelope.0.open(recipient, key.decrypter, rejection_secret).map_err(ScepError::Envelope)?;
+        let opened = named.ok_or(PkiError::Decrypt).and_then(|(key, recipient): (&RegistrationKey<'_>, &Recipient)| {
+            Ok((envelope.0.open(recipient, key.decrypter, rejection_secret)?, recipient))
+        });
+        let (plain, recipient) = opened.map_err(|error| {
+            self.spend_a_verification();
+            ScepError::Envelope(error)
+        })?;
         let transport = recipient.transport.unwrap_or(KeyTransport::Pkcs1);
         Ok((plain, Mirror { cipher: envelope.0.cipher, transport }))
+    }
+
+    /// Verifies the message once more, for nothing but the time it takes: a message whose envelope holds no readable request must not be
+    /// refused sooner than one whose request has a wrong signature (security.md, section 2, "SCEP decryption").
+    fn spend_a_verification(&self) {
+        let _ = std::hint::black_box(self.signer_info.verify(&self.signer_key, oids::DATA, &self.envelope));
     }
 
     /// Reads the decrypted request of a PKCSReq or RenewalReq and verifies its own signature. For a self-signed signer the keys must be
@@ -215,7 +228,11 @@ impl PkiMessage {
     ) -> Result<CertificationRequest, ScepError> {
         let csr = decode_csr(plain.expose(), legacy).map_err(|error| match error {
             PkiError::Unsupported { what: "public key", .. } => ScepError::Key(error),
-            other => ScepError::Envelope(other),
+            PkiError::BadSignature { .. } => ScepError::Envelope(error),
+            other => {
+                self.spend_a_verification();
+                ScepError::Envelope(other)
+            }
         })?;
         if !signer_is_ours && csr.content.key.spki != self.signer_key.spki {
             return Err(ScepError::SignerKey);

@@ -6,6 +6,7 @@
 
 pub mod admin_socket;
 pub mod body;
+mod client_address;
 pub mod health;
 pub mod listen;
 pub mod pki;
@@ -13,4 +14,5 @@ pub mod router;
 pub mod scep;
 mod scep_certificates;
 mod scep_evidence;
+pub mod throttle;
 pub mod tls;

@@ -1,12 +1,16 @@
 //! SCEP over HTTP (RFC 8894, section 4).
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{Path, Request, State},
     http::{
         HeaderValue, Method, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
     response::{IntoResponse, Response},
 };
@@ -19,8 +23,10 @@ use lanyard_model::{profile::Profile, request::RequestContext};
 
 use super::{
     body::{BodyError, read_body},
+    client_address::client_address,
     scep_certificates,
     scep_evidence::HttpEvidence,
+    throttle::{self, Admission},
 };
 use crate::{
     error::{ServerError, chain},
@@ -76,8 +82,16 @@ async fn answer(server: &Server, profile: &str, request: Request) -> Response {
             Err(error) => internal(&error),
         },
         Operation::PkiOperation(message) => {
-            let context = evidence.context(&request);
-            operation(server, profile, message, context, request).await
+            let address = client_address(&request, &server.config.proxies);
+            let context = evidence.context(&request, address);
+            let message = match message {
+                Some(message) => message,
+                None => match body(server, request).await {
+                    Ok(message) => message,
+                    Err(refused) => return refused,
+                },
+            };
+            operation(server, profile, &message, context, address).await
         }
     }
 }
@@ -85,25 +99,22 @@ async fn answer(server: &Server, profile: &str, request: Request) -> Response {
 async fn operation(
     server: &Server,
     profile: &Profile,
-    message: Option<Vec<u8>>,
+    message: &[u8],
     context: RequestContext,
-    request: Request,
+    address: Option<IpAddr>,
 ) -> Response {
     let began = Instant::now();
-    let message = match message {
-        Some(message) => message,
-        None => match read_body(request.into_body(), MAX_MESSAGE, &server.config.limits).await {
-            Ok(body) => body,
-            Err(BodyError::TooLarge) => {
-                return refused(server, "too-large", StatusCode::PAYLOAD_TOO_LARGE, "the message is too large");
+    let _turn = match address {
+        None => None,
+        Some(address) => match server.throttle.admit(address, &profile.name).await {
+            Admission::Now(turn) => turn,
+            Admission::Later(wait) => {
+                server.telemetry.count("lanyard_http_refused_total", &[("cause", "throttled".to_owned())]);
+                return too_many(wait);
             }
-            Err(BodyError::TooSlow) => {
-                return refused(server, "slow-body", StatusCode::REQUEST_TIMEOUT, "the message came too slowly");
-            }
-            Err(BodyError::Broken) => return refused(server, "broken-body", StatusCode::BAD_REQUEST, "the message broke off"),
         },
     };
-    let answer = match pki_operation(server, profile, &message, context).await {
+    let answer = match pki_operation(server, profile, message, context).await {
         Ok(answer) => answer,
         Err(error) => {
             server.telemetry.count("lanyard_requests_total", &labels(profile, "failed"));
@@ -112,15 +123,36 @@ async fn operation(
     };
     server.telemetry.count("lanyard_requests_total", &labels(profile, answer.outcome));
     server.telemetry.observe("lanyard_request_seconds", began.elapsed());
-    let mut response = match answer.reply {
-        Some(reply) => ([(CONTENT_TYPE, PKI_MESSAGE)], reply).into_response(),
-        None => plain(StatusCode::BAD_REQUEST, "the message is not a SCEP pkiMessage"),
+    let guessed = answer.reason.as_deref().is_some_and(throttle::is_guess);
+    let wait = address.filter(|_| guessed).and_then(|address| server.throttle.wrong(address, &profile.name));
+    let mut response = match (wait, answer.reply) {
+        (Some(wait), _) => {
+            server.telemetry.count("lanyard_http_refused_total", &[("cause", "throttled".to_owned())]);
+            too_many(wait)
+        }
+        (None, Some(reply)) => ([(CONTENT_TYPE, PKI_MESSAGE)], reply).into_response(),
+        (None, None) => plain(StatusCode::BAD_REQUEST, "the message is not a SCEP pkiMessage"),
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&answer.request.to_string()) {
         headers.insert(REQUEST_ID, id);
     }
+    response
+}
+
+async fn body(server: &Server, request: Request) -> Result<Vec<u8>, Response> {
+    read_body(request.into_body(), MAX_MESSAGE, &server.config.limits).await.map_err(|error| match error {
+        BodyError::TooLarge => refused(server, "too-large", StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"),
+        BodyError::TooSlow => refused(server, "slow-body", StatusCode::REQUEST_TIMEOUT, "the message came too slowly"),
+        BodyError::Broken => refused(server, "broken-body", StatusCode::BAD_REQUEST, "the message broke off"),
+    })
+}
+
+/// 429 with a time to come back, in whole seconds.
+fn too_many(wait: Duration) -> Response {
+    let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "too many wrong challenges; try again later");
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)));
     response
 }
 

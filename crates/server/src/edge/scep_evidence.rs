@@ -1,5 +1,7 @@
 //! What the HTTP side of a SCEP request tells about the client.
 
+use std::net::IpAddr;
+
 use axum::{
     body::Body,
     http::{
@@ -57,9 +59,17 @@ impl HttpEvidence {
 
     /// What the record of a request begins with.
     #[must_use]
-    pub fn context(&self, request: &Request<Body>) -> RequestContext {
+    pub fn context(&self, request: &Request<Body>, address: Option<IpAddr>) -> RequestContext {
+        let socket = request.extensions().get::<Peer>();
+        // Behind a proxy both ends matter.
+        let peer = match (socket, address) {
+            (Some(Peer::Network(proxy)), Some(client)) if proxy.ip().to_canonical() != client => {
+                Some(format!("{client} (by proxy {proxy})"))
+            }
+            (socket, _) => socket.map(ToString::to_string),
+        };
         RequestContext {
-            peer: request.extensions().get::<Peer>().map(ToString::to_string),
+            peer,
             user_agent: self.user_agent.clone(),
             method: Some(request.method().to_string()),
             accommodations: self.accommodations.iter().map(|one| one.as_str().to_owned()).collect(),

@@ -5,6 +5,7 @@ pub mod openssl;
 pub mod pkilint;
 pub mod scepclient;
 pub mod strongswan;
+pub mod vectors;
 
 use std::{
     path::{Path, PathBuf},
