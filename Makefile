@@ -45,7 +45,8 @@ $(VECTORS): $(PKILINT)/bin/lint_pkix_cert
 	@touch $(VECTORS)
 
 bench:
-	$(CARGO) bench --locked -p lanyard-server --bench scep
+	$(CARGO) build --release --locked -p lanyard
+	target/release/lanyard bench scep --peer
 
 # Every fuzz target for FUZZ_SECONDS each; cargo-fuzz is installed when it is missing.
 FUZZ_SECONDS ?= 30

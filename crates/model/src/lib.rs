@@ -14,6 +14,7 @@ pub mod directory;
 pub mod enroll;
 pub mod id;
 pub mod key;
+pub mod lease;
 pub mod name;
 pub mod oid;
 pub mod profile;

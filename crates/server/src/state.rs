@@ -13,8 +13,8 @@ use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
 use lanyard_store::ports::Store;
 
 use crate::{
-    clock::Clock, config::Config, edge::throttle::Throttle, installation::Installation, keyring::CurrentKeyring,
-    telemetry::Telemetry,
+    clock::Clock, config::Config, edge::throttle::Throttle, installation::Installation, jobs::leadership::Leadership,
+    keyring::CurrentKeyring, telemetry::Telemetry,
 };
 
 /// The server's parts, shared by all its tasks.
@@ -45,6 +45,8 @@ pub struct Server {
     pub policy: RwLock<Arc<Policy>>,
     /// When this process began; what was granted before and is not signed was interrupted.
     pub started_at: Timestamp,
+    /// Whether this node does the work that only one may do.
+    pub leadership: Leadership,
     /// Wakes the CRL job.
     pub crl_wanted: tokio::sync::Notify,
 }

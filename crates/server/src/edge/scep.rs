@@ -71,7 +71,7 @@ async fn answer(server: &Server, profile: &str, request: Request) -> Response {
     let evidence = HttpEvidence::of(&request, &query);
     match query.operation {
         Operation::GetCaCaps => {
-            let next = server.keyring.get().successor().is_some();
+            let next = server.keyring.get().announced_successor().is_some();
             let capabilities = Capabilities::offered(profile.legacy_algorithms, next).encode();
             ([(CONTENT_TYPE, "text/plain")], capabilities).into_response()
         }

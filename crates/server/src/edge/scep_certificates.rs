@@ -52,7 +52,7 @@ pub fn current(server: &Server, profile: &Profile, evidence: &HttpEvidence) -> R
 /// [`ServerError::NotFound`] without a registration certificate; key errors.
 pub fn next(server: &Server, profile: &Profile) -> Result<Option<Response>, ServerError> {
     let ring = server.keyring.get();
-    let Some(successor) = ring.successor() else { return Ok(None) };
+    let Some(successor) = ring.announced_successor() else { return Ok(None) };
     let now = registration(&ring, &authority_name()?)?;
     let certificates = offered(&ring, successor.name(), profile, profile.offered_to(None))?;
     let by = Replier { certificate: &now.certificate, signer: now.signer.as_ref() };

@@ -1,6 +1,7 @@
 //! Preparing the issuing CA that is to follow the one in use, so that clients can learn of it by GetNextCACert long before.
 //!
-//! Order of things: the new CA under the same root, its registration certificate, and last the setting that announces both.
+//! Order of things: the setting that names it, the new CA under the same root, and last its registration certificate: other nodes read
+//! everything anew when a certificate of the authority was added.
 
 use lanyard_ca::{authority::Authority, ceremony};
 use lanyard_model::{
@@ -62,16 +63,18 @@ pub async fn prepare(server: &Server, by: &str) -> Result<AuthorityName, ServerE
         detail: Some(format!("follows {ISSUING}, key {}, until {not_after}", authority_key(&authority)?)),
         ..server.event(AuditKind::SuccessorPrepared, by)
     };
-    server.store.save_authority(vec![server.unseal.seal(id, &key, now)?], vec![record], audit).await?;
+    let lease = server.leadership.lease();
+    server.store.save_setting(SUCCESSOR, successor.to_string().into_bytes()).await?;
+    server.store.save_authority(vec![server.unseal.seal(id, &key, now)?], vec![record], lease.clone(), audit).await?;
     let order = service_certificate::Order {
         authority: &authority,
         organization: &server.config.organization,
         names: Vec::new(),
         by,
         now,
+        lease,
     };
     service_certificate::issue(server.store.as_ref(), &server.unseal, ServiceRole::Registration, order).await?;
-    server.store.save_setting(SUCCESSOR, successor.to_string().into_bytes()).await?;
     let ring = Keyring::open(server.store.as_ref(), &server.unseal, url, now).await?;
     server.keyring.replace(ring);
     crl::issue(server, &successor).await?;
