@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{audit, authority, certificates, challenges, directory, requests};
+use super::{audit, authority, certificates, challenges, directory, replay, requests};
 use crate::{edge::listen::Peer, state::Server};
 
 /// The administrator's interface.
@@ -31,6 +31,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/profiles", get(authority::profiles))
         .route("/profiles/{name}", get(authority::profile))
         .route("/policy/reload", post(authority::reload))
+        .route("/policy/replay", post(replay::try_out))
         .route("/users", get(directory::list_users).put(directory::save_user))
         .route("/devices", get(directory::list_devices).put(directory::save_device))
         .route("/audit", get(audit::list))

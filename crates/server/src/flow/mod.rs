@@ -11,6 +11,7 @@ pub mod enroll;
 pub mod expire;
 pub mod outcome;
 pub mod record;
+pub mod replay;
 pub mod resume;
 pub mod revoke;
 pub mod scep;

@@ -15,7 +15,7 @@ use lanyard_model::{
     enroll::{EnrollRequest, Protocol, RequestSigner},
     id::{AuthorityName, RequestId},
     profile::Profile,
-    request::{RequestContext, RequestRecord, RequestState},
+    request::{Asked, RequestContext, RequestRecord, RequestState},
     secret::SecretBytes,
 };
 use lanyard_pki::{certificate::Certificate, crypto::digest::sha256, signature::Digest};
@@ -228,11 +228,14 @@ impl Session<'_> {
         }
         let csr = message.certification_request(&plain, ours, self.profile.legacy_algorithms)?;
         let noted = [
+            (csr.algorithm.digest() == Digest::Sha1, Accommodation::LegacyDigest),
             (csr.is_unsorted, Accommodation::UnsortedCsrAttributes),
             (csr.is_challenge_unprintable, Accommodation::ChallengeAlphabet),
             (ours && message.message_type == MessageType::PkcsReq, Accommodation::RenewalAsPkcsReq),
         ];
         noted.into_iter().filter(|(odd, _)| *odd).for_each(|(_, what)| self.note(what));
+        self.context.asked = Some(Asked::of(&csr.content));
+        self.context.signed_at = message.signing_time;
         let request = EnrollRequest {
             id: self.id,
             protocol: Protocol::Scep,

@@ -17,3 +17,4 @@ mod process;
 mod renewal;
 mod rollover;
 mod support;
+mod trial;
