@@ -3,6 +3,7 @@
 pub mod certmonger;
 pub mod openssl;
 pub mod pkilint;
+pub mod postgres;
 pub mod scepclient;
 pub mod strongswan;
 pub mod vectors;

@@ -13,6 +13,7 @@ mod http_edge;
 mod installation;
 mod interop;
 mod interrupted;
+mod nodes;
 mod process;
 mod renewal;
 mod rollover;
