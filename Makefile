@@ -7,7 +7,7 @@ VECTORS := target/vectors/cryptography_vectors
 FIGURES := target/soak.txt
 PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins postgresql dbus openssl curl strace sqlite3 python3-venv
 
-.PHONY: demo test soak packages bench fuzz lint clean
+.PHONY: demo test soak packages bench fuzz lint advisories clean
 
 demo:
 	$(CARGO) build --release --locked -p lanyard
@@ -48,10 +48,11 @@ bench:
 	$(CARGO) build --release --locked -p lanyard
 	target/release/lanyard bench scep --peer
 
-# Every fuzz target for FUZZ_SECONDS each; cargo-fuzz is installed when it is missing.
+# Every fuzz target for FUZZ_SECONDS each, from the vectors; cargo-fuzz is installed when it is missing.
 FUZZ_SECONDS ?= 30
-fuzz:
+fuzz: $(VECTORS)
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	sh fuzz/seed.sh
 	cd fuzz && for t in $$($(CARGO) fuzz list); do echo "== $$t"; $(CARGO) fuzz run -s none $$t -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 lint:
@@ -59,6 +60,21 @@ lint:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny check bans licenses sources
+	@$(MAKE) --no-print-directory advisories
+
+# Known advisories of what is in Cargo.lock. ADVISORY_DB names a local copy of the database for machines that cannot fetch it.
+ADVISORY_URL := https://github.com/RustSec/advisory-db
+ADVISORY_DB ?=
+advisories:
+	@command -v cargo-audit >/dev/null || $(CARGO) install --locked cargo-audit
+	@if [ -n "$(ADVISORY_DB)" ]; then \
+	  $(CARGO) audit --no-fetch --stale --db "$(ADVISORY_DB)" --deny warnings && echo "advisories: checked against $(ADVISORY_DB)"; \
+	elif timeout 20 git ls-remote --exit-code $(ADVISORY_URL) HEAD >/dev/null 2>&1; then \
+	  $(CARGO) audit --deny warnings && $(CARGO) deny check advisories && echo "advisories: checked against the database of today"; \
+	else \
+	  echo "advisories: NOT CHECKED: the database at $(ADVISORY_URL) cannot be reached; give a copy by ADVISORY_DB=…"; \
+	  echo "checked all the same: the banned crates and least versions of deny.toml, licences, sources"; \
+	fi
 
 clean:
 	$(CARGO) clean
