@@ -39,7 +39,13 @@ async fn node(site: &Site) -> Process {
 }
 
 /// Sends a message until a node answers: whoever got no answer asks again, as devices do.
-async fn persistent(nodes: &RwLock<Vec<SocketAddr>>, which: usize, endpoint: &Endpoint, device: &Device, message: &[u8]) -> CertRep {
+async fn persistent(
+    nodes: &RwLock<Vec<SocketAddr>>,
+    which: usize,
+    endpoint: &Endpoint,
+    device: &Device,
+    message: &[u8],
+) -> CertRep {
     let target = format!("{}?operation=PKIOperation", endpoint.path);
     for attempt in 0.. {
         let address = {
@@ -47,7 +53,8 @@ async fn persistent(nodes: &RwLock<Vec<SocketAddr>>, which: usize, endpoint: &En
             nodes[(which + attempt) % nodes.len()]
         };
         let answer = http::request(address, "POST", &target, "", message).await;
-        let whole = answer.ok().filter(|r| r.status == 200 && r.field("content-length") == Some(r.body.len().to_string().as_str()));
+        let whole =
+            answer.ok().filter(|r| r.status == 200 && r.field("content-length") == Some(r.body.len().to_string().as_str()));
         if let Some(answer) = whole {
             return CertRep::read(&answer, &endpoint.ra, device);
         }
@@ -114,7 +121,11 @@ async fn on_three_nodes_with_kills_every_challenge_is_one_certificate() {
     }
     let verdict = first.admin.verify_audit().await;
     assert!(verdict.intact, "{:?}", verdict.problem);
-    eprintln!("FIGURE challenges {} submitters {SUBMITTERS} nodes 3 kills {kills} certificates {}", told.len(), certificates.len());
+    eprintln!(
+        "FIGURE challenges {} submitters {SUBMITTERS} nodes 3 kills {kills} certificates {}",
+        told.len(),
+        certificates.len()
+    );
     assert!(kills > 0);
     first.kill().await;
 }
