@@ -21,7 +21,9 @@ use crate::{
     edge::{
         admin_socket,
         listen::{Acceptor, serve_tcp, serve_unix},
-        router, tls,
+        router,
+        throttle::Throttle,
+        tls,
     },
     error::ServerError,
     flow::audit_chain,
@@ -98,6 +100,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
     let policy = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
+    let throttle = Throttle::new(&config.limits);
     Ok(Arc::new(Server {
         installation,
         config,
@@ -109,6 +112,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         rejection_secret: derive(b"lanyard-implicit-rejection-v1"),
         audit_secret: derive(b"lanyard-audit-head-v1"),
         telemetry: Telemetry::default(),
+        throttle,
         policy: RwLock::new(Arc::new(policy)),
         started_at: now,
         leadership: Leadership::new(node_name()?, shared),

@@ -13,8 +13,8 @@ use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
 use lanyard_store::ports::Store;
 
 use crate::{
-    clock::Clock, config::Config, installation::Installation, jobs::leadership::Leadership, keyring::CurrentKeyring,
-    telemetry::Telemetry,
+    clock::Clock, config::Config, edge::throttle::Throttle, installation::Installation, jobs::leadership::Leadership,
+    keyring::CurrentKeyring, telemetry::Telemetry,
 };
 
 /// The server's parts, shared by all its tasks.
@@ -39,6 +39,8 @@ pub struct Server {
     pub audit_secret: SecretBytes,
     /// Counters.
     pub telemetry: Telemetry,
+    /// Counts of wrong challenges.
+    pub throttle: Throttle,
     /// Templates and profiles.
     pub policy: RwLock<Arc<Policy>>,
     /// When this process began; what was granted before and is not signed was interrupted.

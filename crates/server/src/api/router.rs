@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{audit, authority, certificates, challenges, directory, requests};
+use super::{audit, authority, certificates, challenges, directory, replay, requests};
 use crate::{edge::listen::Peer, state::Server};
 
 /// The administrator's interface.
@@ -25,11 +25,13 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/requests/{id}/deny", post(requests::deny))
         .route("/authorities", get(authority::list))
         .route("/authorities/{name}/crl", post(authority::issue_crl))
+        .route("/authorities/{name}/successor", post(authority::prepare_successor))
         .route("/templates", get(authority::templates))
         .route("/templates/{name}", get(authority::template))
         .route("/profiles", get(authority::profiles))
         .route("/profiles/{name}", get(authority::profile))
         .route("/policy/reload", post(authority::reload))
+        .route("/policy/replay", post(replay::try_out))
         .route("/users", get(directory::list_users).put(directory::save_user))
         .route("/devices", get(directory::list_devices).put(directory::save_device))
         .route("/audit", get(audit::list))

@@ -6,9 +6,13 @@
 
 pub mod admin_socket;
 pub mod body;
+mod client_address;
 pub mod health;
 pub mod listen;
 pub mod pki;
 pub mod router;
 pub mod scep;
+mod scep_certificates;
+mod scep_evidence;
+pub mod throttle;
 pub mod tls;

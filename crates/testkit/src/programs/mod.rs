@@ -5,6 +5,8 @@ pub mod openssl;
 pub mod pkilint;
 pub mod postgres;
 pub mod scepclient;
+pub mod strongswan;
+pub mod vectors;
 
 use std::{
     path::{Path, PathBuf},

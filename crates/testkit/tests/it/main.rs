@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod architecture;
+mod bars;
+mod clients;
 mod documents;
 mod enrolment;
 mod held;
@@ -16,3 +18,4 @@ mod process;
 mod renewal;
 mod rollover;
 mod support;
+mod trial;
