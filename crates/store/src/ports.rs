@@ -16,7 +16,7 @@ use lanyard_model::{
     time::Timestamp,
 };
 
-use crate::error::StoreError;
+use crate::{callers::Callers, error::StoreError};
 
 /// Result of a storage call.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -333,6 +333,8 @@ pub trait Store:
     + DirectoryStore
     + AuditStore
 {
+    /// Where work that will end in writes makes itself known, so that writes of several callers are committed together.
+    fn callers(&self) -> &Callers;
     /// Finishes the waiting writes and closes the database; later calls fail.
     async fn close(&self);
     /// A trivial read and a durable write, for the health check.

@@ -67,6 +67,7 @@ pub async fn pki_operation(
     message: &[u8],
     context: RequestContext,
 ) -> Result<Answer, ServerError> {
+    let _at_work = server.store.callers().enter();
     let id = RequestId::generate(server.now());
     let authority = authority_name()?;
     let mut session = Session { server, profile, id, digest: sha256(message), context, ring: server.keyring.get(), authority };
