@@ -146,7 +146,7 @@ async fn strongswan_renews_by_renewal_req_or_by_pkcs_req() {
             Asking { subject: &name, names: &[], challenge: Some(&challenge), cipher: "aes", digest: "sha256", padding: "pkcs1" };
         let first = client.certificate(&client.ask(rsa(0), &asking, None).await);
         let asking = Asking { challenge: None, ..asking };
-        client.certificate(&client.ask(rsa(1), &asking, Some((&first, rsa(0)))).await);
+        let _ = client.certificate(&client.ask(rsa(1), &asking, Some((&first, rsa(0)))).await);
         let renewal = server.admin.requests("issued").await.into_iter().next().unwrap();
         let by_pkcs_req = renewal.accommodations.iter().any(|word| word == "renewal-as-pkcsreq");
         assert!(renewal.renewal && by_pkcs_req == (expected == "PKCSReq"), "{expected}: {renewal:?}");
