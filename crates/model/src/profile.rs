@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ProfileName, TemplateName},
+    module::{ModuleConfig, NdesPage},
     time::Span,
 };
 
@@ -52,6 +53,12 @@ pub struct Profile {
     /// How long a held request may wait for its decision.
     #[serde(default = "pending_lifetime")]
     pub pending_lifetime: Span,
+    /// Policy modules, asked in this order once the built-in rules said yes.
+    #[serde(default, rename = "module")]
+    pub modules: Vec<ModuleConfig>,
+    /// The page that hands out challenges as NDES does; absent means there is none.
+    #[serde(default)]
+    pub ndes_page: Option<NdesPage>,
 }
 
 // Devices without a battery-backed clock begin in 1970: their first message must still be accepted. The Option is the field's type,

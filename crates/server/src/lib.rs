@@ -14,6 +14,7 @@ pub mod init;
 pub mod installation;
 pub mod jobs;
 pub mod keyring;
+pub mod modules;
 pub mod policy_files;
 pub mod serve;
 pub mod state;

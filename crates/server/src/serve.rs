@@ -74,7 +74,7 @@ pub async fn open(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>) -> Result<A
     let master = master.ok_or_else(|| ServerError::NotFound { what: "sealed key", name: MASTER_SECRET.into() })?;
     let master = unseal.open(&master)?;
     let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
-    let policy = policy_files::load(&installation, instance, config.organization.clone())?;
+    let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
     Ok(Arc::new(Server {
         installation,
@@ -87,7 +87,7 @@ pub async fn open(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>) -> Result<A
         rejection_secret: derive(b"lanyard-implicit-rejection-v1"),
         audit_secret: derive(b"lanyard-audit-head-v1"),
         telemetry: Telemetry::default(),
-        policy: RwLock::new(Arc::new(policy)),
+        rules: RwLock::new(rules),
         started_at: now,
         crl_wanted: tokio::sync::Notify::new(),
     }))

@@ -12,7 +12,18 @@ use lanyard_model::{
 use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
 use lanyard_store::ports::Store;
 
-use crate::{clock::Clock, config::Config, installation::Installation, keyring::CurrentKeyring, telemetry::Telemetry};
+use crate::{
+    clock::Clock, config::Config, installation::Installation, keyring::CurrentKeyring, modules::Modules, telemetry::Telemetry,
+};
+
+/// What can be changed while the server runs.
+#[derive(Clone)]
+pub struct Rules {
+    /// Templates and profiles.
+    pub policy: Arc<Policy>,
+    /// The profiles' modules.
+    pub modules: Arc<Modules>,
+}
 
 /// The server's parts, shared by all its tasks.
 pub struct Server {
@@ -36,8 +47,8 @@ pub struct Server {
     pub audit_secret: SecretBytes,
     /// Counters.
     pub telemetry: Telemetry,
-    /// Templates and profiles.
-    pub policy: RwLock<Arc<Policy>>,
+    /// Templates, profiles and their modules.
+    pub rules: RwLock<Rules>,
     /// When this process began; what was granted before and is not signed was interrupted.
     pub started_at: Timestamp,
     /// Wakes the CRL job.
@@ -54,7 +65,18 @@ impl Server {
     /// Templates and profiles in force.
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).policy)
+    }
+
+    /// Policy modules in force. A caller that decides reads the policy first: a module that was added since is then asked already.
+    #[must_use]
+    pub fn modules(&self) -> Arc<Modules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).modules)
+    }
+
+    /// Puts other rules in force, all at once.
+    pub fn replace_rules(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = rules;
     }
 
     /// An audit event at the present; the caller adds what else is known.

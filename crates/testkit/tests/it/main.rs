@@ -11,6 +11,7 @@ mod http_edge;
 mod installation;
 mod interop;
 mod interrupted;
+mod policy;
 mod process;
 mod renewal;
 mod rollover;
