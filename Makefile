@@ -31,7 +31,8 @@ $(PKILINT)/bin/lint_pkix_cert:
 	$(PKILINT)/bin/pip install --quiet --disable-pip-version-check pkilint==0.13.3
 
 bench:
-	$(CARGO) bench --locked -p lanyard-server --bench scep
+	$(CARGO) build --release --locked -p lanyard
+	target/release/lanyard bench scep --peer
 
 # Every fuzz target for FUZZ_SECONDS each; cargo-fuzz is installed when it is missing.
 FUZZ_SECONDS ?= 30

@@ -31,11 +31,17 @@ pub struct Target {
     pub dir: PathBuf,
 }
 
-/// Why a call failed.
+/// Why a call failed; shown in one line.
 #[derive(Debug)]
 pub struct CallError {
     cause: String,
     fix: Option<String>,
+}
+
+impl std::fmt::Display for CallError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.cause)
+    }
 }
 
 impl CallError {
@@ -46,6 +52,11 @@ impl CallError {
 }
 
 impl Target {
+    /// The server of this data directory.
+    pub fn dir(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
     /// Reads from the server.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
         self.call(Method::GET, path, Bytes::new()).await

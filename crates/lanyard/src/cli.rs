@@ -4,7 +4,7 @@ use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, authority, certificate, challenge, demo, device, directory, init, policy, request, serve};
+use crate::command::{audit, authority, bench, certificate, challenge, demo, device, directory, init, policy, request, serve};
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
 #[derive(Parser)]
@@ -63,6 +63,9 @@ enum Command {
     /// The agent, on the device itself: enrol, renew, list.
     #[command(subcommand)]
     Device(device::DeviceCommand),
+    /// Measure, as a ratio to a floor or a peer from the same run.
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 /// Runs the program.
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
             Command::User(command) => directory::run_user(command).await,
             Command::Fleet(command) => directory::run_fleet(command).await,
             Command::Device(command) => device::run(command).await,
+            Command::Bench(command) => bench::run(command).await,
         }
     })
 }

@@ -13,6 +13,7 @@ pub mod directory;
 pub mod enroll;
 pub mod id;
 pub mod key;
+pub mod lease;
 pub mod module;
 pub mod name;
 pub mod network;

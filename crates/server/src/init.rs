@@ -31,13 +31,11 @@ use lanyard_pki::{
     name,
 };
 use lanyard_ra::service::ServiceRole;
-use lanyard_store::{
-    ports::{DirectoryStore, Store},
-    sqlite,
-};
+use lanyard_store::ports::Store;
 
 use crate::{
     config::{Config, Crl, Limits, Listen},
+    database,
     error::ServerError,
     flow::service_certificate,
     installation::{Installation, create_dir, create_file},
@@ -68,6 +66,8 @@ pub struct Plan {
     pub https: SocketAddr,
     /// Further names in the server certificate.
     pub tls_names: Vec<String>,
+    /// Address of an empty database that several nodes will share; a file in the directory when absent.
+    pub database: Option<SecretText>,
 }
 
 /// Where the unseal key comes from.
@@ -110,8 +110,17 @@ pub async fn init(plan: Plan, now: Timestamp) -> Result<Created, ServerError> {
     for (name, text) in lanyard_ra::profile::builtin() {
         create_file(&installation.profiles().join(name), text)?;
     }
-    let store = sqlite::open(&installation.database()).await?;
-    let authorities = authorities(&plan, &config, &store, &unseal, now).await?;
+    if let Some(url) = &plan.database {
+        database::remember(&installation, url)?;
+    }
+    let store = database::open(&installation).await?;
+    let store = store.as_ref();
+    if store.load_setting(INSTANCE).await?.is_some() {
+        return Err(ServerError::Conflict(
+            "the database holds an installation already; copy lanyard.toml, templates and profiles of one of its nodes to add another".into(),
+        ));
+    }
+    let authorities = authorities(&plan, &config, store, &unseal, now).await?;
     let issuing = authorities.issuing.certificate().clone();
     for role in [ServiceRole::Registration, ServiceRole::TlsServer] {
         let order = service_certificate::Order {
@@ -120,8 +129,9 @@ pub async fn init(plan: Plan, now: Timestamp) -> Result<Created, ServerError> {
             names: service_certificate::names(role, &config.tls_names)?,
             by: "init",
             now,
+            lease: None,
         };
-        service_certificate::issue(&store, &unseal, role, order).await?;
+        service_certificate::issue(store, &unseal, role, order).await?;
     }
     if let Some(derivation) = derivation {
         store.save_setting(DERIVATION, derivation.to_text().into_bytes()).await?;
@@ -133,6 +143,7 @@ pub async fn init(plan: Plan, now: Timestamp) -> Result<Created, ServerError> {
 }
 
 fn check(plan: &Plan) -> Result<(), ServerError> {
+    plan.database.as_ref().map_or(Ok(()), database::check)?;
     name::check(&organization_name(&plan.organization, "")).map_err(|e| ServerError::Invalid(format!("--org: {e}")))?;
     let mut entries = match fs::read_dir(&plan.dir) {
         Ok(entries) => entries,
@@ -262,7 +273,7 @@ async fn authorities(
         object: Some(plan.organization.clone()),
         detail: Some(format!("root and issuing CA with keys {kind}")),
     };
-    store.save_authority(sealed, records, audit).await?;
+    store.save_authority(sealed, records, None, audit).await?;
     Ok(Authorities { root: root_certificate, issuing })
 }
 

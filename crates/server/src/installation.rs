@@ -42,6 +42,12 @@ impl Installation {
         self.dir.join("lanyard.db")
     }
 
+    /// Address of a shared database, where there is one.
+    #[must_use]
+    pub fn database_url(&self) -> PathBuf {
+        self.dir.join("database.url")
+    }
+
     /// Certificate templates, one file each.
     #[must_use]
     pub fn templates(&self) -> PathBuf {
@@ -66,7 +72,13 @@ impl Installation {
     /// [`ServerError::Mode`], [`ServerError::File`].
     pub fn check_modes(&self) -> Result<(), ServerError> {
         check_mode(&self.dir, 0o700)?;
-        for path in [self.database(), self.dir.join("lanyard.db-wal"), self.dir.join("lanyard.db-shm"), self.config()] {
+        for path in [
+            self.database(),
+            self.dir.join("lanyard.db-wal"),
+            self.dir.join("lanyard.db-shm"),
+            self.database_url(),
+            self.config(),
+        ] {
             match check_mode(&path, 0o600) {
                 Err(ServerError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {}
                 other => other?,

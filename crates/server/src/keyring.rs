@@ -8,7 +8,7 @@ use std::{
 use lanyard_ca::{authority::Authority, error::CaError, keys::unseal::UnsealKey};
 use lanyard_model::{
     authority::{AuthorityRecord, AuthorityRole},
-    id::AuthorityName,
+    id::{AuthorityName, KeyId},
     secret::SecretBytes,
     time::Timestamp,
 };
@@ -53,17 +53,28 @@ pub struct Keyring {
     registrations: HashMap<AuthorityName, Vec<Arc<Registration>>>,
     tls: Vec<Arc<TlsIdentity>>,
     roots: Vec<Certificate>,
+    /// The newest record it was opened from.
+    newest: Option<KeyId>,
 }
 
 impl Keyring {
+    /// Whether these records, newest first, are those it was opened from.
+    #[must_use]
+    pub fn is_of(&self, stored: &[AuthorityRecord]) -> bool {
+        self.newest.as_ref() == stored.first().map(|record| &record.key)
+    }
+
     /// Opens every key that is still of use at `now`.
     ///
     /// # Errors
     /// [`CaError::WrongUnsealKey`], [`CaError::Authority`], storage errors.
     pub async fn open(store: &dyn Store, unseal: &UnsealKey, url: &str, now: Timestamp) -> Result<Self, ServerError> {
-        let mut ring = Self { authorities: HashMap::new(), registrations: HashMap::new(), tls: Vec::new(), roots: Vec::new() };
+        let stored = store.list_authorities().await?;
+        let newest = stored.first().map(|record| record.key.clone());
+        let (authorities, registrations) = (HashMap::new(), HashMap::new());
+        let mut ring = Self { authorities, registrations, tls: Vec::new(), roots: Vec::new(), newest };
         // Newest first: the first of a name wins where only one is used.
-        for record in store.list_authorities().await? {
+        for record in stored {
             ring.add(store, unseal, url, record, now).await?;
         }
         if ring.authorities.is_empty() {

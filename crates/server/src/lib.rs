@@ -7,8 +7,10 @@
 pub mod api;
 pub mod clock;
 pub mod config;
+pub mod database;
 pub mod edge;
 pub mod error;
+pub mod floor;
 pub mod flow;
 pub mod init;
 pub mod installation;

@@ -7,16 +7,17 @@ use std::{
 };
 
 use lanyard_ca::keys::unseal::{Derivation, UnsealKey};
-use lanyard_model::{audit::AuditKind, secret::SecretBytes, secret::SecretText};
-use lanyard_pki::crypto::digest::hmac_sha256;
+use lanyard_model::{audit::AuditKind, secret::SecretBytes, secret::SecretText, text::hex};
+use lanyard_pki::crypto::{digest::hmac_sha256, random::random};
 use lanyard_ra::challenge::ChallengeKeys;
-use lanyard_store::{ports::Store, sqlite};
+use lanyard_store::ports::Store;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
     clock::Clock,
     config::Config,
+    database,
     edge::{
         admin_socket,
         listen::{Acceptor, serve_tcp, serve_unix},
@@ -26,7 +27,7 @@ use crate::{
     flow::audit_chain,
     init::{DERIVATION, INSTANCE, MASTER_SECRET, key_id},
     installation::{Installation, read_file, read_secret},
-    jobs::runner,
+    jobs::{leadership::Leadership, runner},
     keyring::{CurrentKeyring, Keyring},
     policy_files,
     state::Server,
@@ -41,6 +42,15 @@ pub enum Unseal {
     Passphrase(SecretText),
 }
 
+/// Listeners of one process, where they differ from the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Listen {
+    /// Plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// HTTPS.
+    pub https: Option<SocketAddr>,
+}
+
 /// A running server.
 pub struct Running {
     /// Its parts.
@@ -51,6 +61,7 @@ pub struct Running {
     pub https: SocketAddr,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    owns_socket: bool,
 }
 
 /// Opens an installation without listening: configuration, store, keys and policy, all checked.
@@ -58,10 +69,21 @@ pub struct Running {
 /// # Errors
 /// Everything that keeps the server from starting.
 pub async fn open(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>) -> Result<Arc<Server>, ServerError> {
+    open_on(dir, unseal, clock, Listen::default()).await
+}
+
+/// [`open`] with other listeners than the configuration names.
+///
+/// # Errors
+/// Everything that keeps the server from starting.
+pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: Listen) -> Result<Arc<Server>, ServerError> {
     let installation = Installation::at(dir);
     installation.check_modes()?;
-    let config = Config::from_text(&read_file(&installation.config())?, &installation.config())?;
-    let store: Arc<dyn Store> = Arc::new(sqlite::open(&installation.database()).await?);
+    let mut config = Config::from_text(&read_file(&installation.config())?, &installation.config())?;
+    config.listen.http = listen.http.unwrap_or(config.listen.http);
+    config.listen.https = listen.https.unwrap_or(config.listen.https);
+    let shared = database::is_shared(&installation);
+    let store = database::open(&installation).await?;
     let now = clock.now();
     let unseal = unseal_key(store.as_ref(), unseal).await?;
     let instance = store.load_setting(INSTANCE).await?.and_then(|octets| String::from_utf8(octets).ok());
@@ -89,8 +111,15 @@ pub async fn open(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>) -> Result<A
         telemetry: Telemetry::default(),
         rules: RwLock::new(rules),
         started_at: now,
+        leadership: Leadership::new(node_name()?, shared),
         crl_wanted: tokio::sync::Notify::new(),
     }))
+}
+
+/// A name for this process in log and lease: the host, and a number that does not recur.
+fn node_name() -> Result<String, ServerError> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Ok(format!("{}-{}", host.trim(), hex(&random::<4>()?)))
 }
 
 async fn unseal_key(store: &dyn Store, unseal: Unseal) -> Result<UnsealKey, ServerError> {
@@ -112,30 +141,42 @@ async fn unseal_key(store: &dyn Store, unseal: Unseal) -> Result<UnsealKey, Serv
 /// # Errors
 /// [`ServerError::Listen`], [`ServerError::Tls`], [`ServerError::Conflict`] when a server runs on the directory already.
 pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
-    let admin = admin_socket::open(&server.installation.admin_socket()).await?;
+    let admin = match admin_socket::open(&server.installation.admin_socket()).await {
+        // A further node on the same directory: administrators call the first one.
+        Err(ServerError::Conflict(_)) if server.leadership.is_shared() => {
+            tracing::info!("another node of this directory has the administrator's socket");
+            None
+        }
+        other => Some(other?),
+    };
     let http = bind(server.config.listen.http).await?;
     let https = bind(server.config.listen.https).await?;
     let address = |l: &TcpListener| l.local_addr().map_err(|source| ServerError::Listen { address: "?".into(), source });
     let (http_address, https_address) = (address(&http)?, address(&https)?);
     // After a long rest the server certificate may have ended; without one there is nothing to accept with.
-    runner::renew_service_certificates(&server).await?;
+    runner::lead_if_needed(&server).await?;
     let acceptor = acceptor(&server)?;
     // The first CRLs exist before anybody can ask for them.
-    crate::flow::crl::refresh(&server, false).await?;
+    if server.leadership.leads() {
+        crate::flow::crl::refresh(&server).await?;
+    }
     let started = server.event(AuditKind::Started, "server");
     server.store.append_audit(started).await?;
 
     let (stop, stopping) = watch::channel(false);
     let public = router::public(Arc::clone(&server));
     let administrator = router::administrator(Arc::clone(&server));
-    let tasks = vec![
+    let owns_socket = admin.is_some();
+    let mut tasks = vec![
         tokio::spawn(serve_tcp(http, public.clone(), None, Arc::clone(&server), stopping.clone())),
         tokio::spawn(serve_tcp(https, public, Some(acceptor), Arc::clone(&server), stopping.clone())),
-        tokio::spawn(serve_unix(admin, administrator, server.config.limits.clone(), stopping.clone())),
-        tokio::spawn(runner::run(Arc::clone(&server), stopping)),
     ];
+    if let Some(admin) = admin {
+        tasks.push(tokio::spawn(serve_unix(admin, administrator, server.config.limits.clone(), stopping.clone())));
+    }
+    tasks.push(tokio::spawn(runner::run(Arc::clone(&server), stopping)));
     tracing::info!(http = %http_address, https = %https_address, "serving");
-    Ok(Running { server, http: http_address, https: https_address, stop, tasks })
+    Ok(Running { server, http: http_address, https: https_address, stop, tasks, owns_socket })
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
@@ -172,10 +213,17 @@ impl Running {
         if let Err(error) = self.server.store.append_audit(stopped).await {
             tracing::error!(%error, "the stop cannot be audited");
         }
-        if let Err(error) = audit_chain::sign_head(&self.server).await {
+        if self.server.leadership.leads()
+            && let Err(error) = audit_chain::sign_head(&self.server).await
+        {
             tracing::error!(%error, "the head of the audit log cannot be signed");
         }
+        if let Err(error) = self.server.leadership.release(self.server.store.as_ref()).await {
+            tracing::warn!(%error, "the lease cannot be given back; another node takes over after a while");
+        }
         self.server.store.close().await;
-        let _ = std::fs::remove_file(self.server.installation.admin_socket());
+        if self.owns_socket {
+            let _ = std::fs::remove_file(self.server.installation.admin_socket());
+        }
     }
 }

@@ -13,7 +13,8 @@ use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
 use lanyard_store::ports::Store;
 
 use crate::{
-    clock::Clock, config::Config, installation::Installation, keyring::CurrentKeyring, modules::Modules, telemetry::Telemetry,
+    clock::Clock, config::Config, installation::Installation, jobs::leadership::Leadership, keyring::CurrentKeyring,
+    modules::Modules, telemetry::Telemetry,
 };
 
 /// What can be changed while the server runs.
@@ -51,6 +52,8 @@ pub struct Server {
     pub rules: RwLock<Rules>,
     /// When this process began; what was granted before and is not signed was interrupted.
     pub started_at: Timestamp,
+    /// Whether this node does the work that only one may do.
+    pub leadership: Leadership,
     /// Wakes the CRL job.
     pub crl_wanted: tokio::sync::Notify,
 }

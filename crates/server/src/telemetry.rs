@@ -50,10 +50,33 @@ impl Telemetry {
         self.recorder.register_histogram(&Key::from_static_name(name), &METADATA).record(took.as_secs_f64());
     }
 
+    /// Sorts what was observed since the last time into its buckets; without it, observations pile up where nobody asks for them.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
     /// The text for `/metrics`.
     #[must_use]
     pub fn render(&self) -> String {
-        self.handle.run_upkeep();
-        self.handle.render()
+        self.upkeep();
+        self.handle.render() + &process()
     }
+}
+
+/// CPU time and memory of the process, under the names that Prometheus uses everywhere.
+fn process() -> String {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let cpu = Duration::try_from(used).unwrap_or_default().as_secs_f64();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kibibytes = |name: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    };
+    format!(
+        "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total {cpu:.6}\n\
+        # TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {}\n\
+        # TYPE process_resident_memory_max_bytes gauge\nprocess_resident_memory_max_bytes {}\n",
+        kibibytes("VmRSS") * 1024,
+        kibibytes("VmHWM") * 1024
+    )
 }

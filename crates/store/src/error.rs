@@ -44,6 +44,12 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Another node has taken over the work that this write belongs to.
+    #[error("another node has taken over the work of '{name}'")]
+    LeaseLost {
+        /// The lease.
+        name: String,
+    },
     /// A commit or sync failed: whether earlier writes are on disk is unknown, so nothing more is written.
     #[error("writing stopped after a failed commit; restart the server once the disk is sound")]
     Stopped,
@@ -62,6 +68,7 @@ impl StoreError {
             Self::Migrate { .. } => "store.migrate",
             Self::Corrupt { .. } => "store.corrupt",
             Self::Engine { .. } => "store.engine",
+            Self::LeaseLost { .. } => "store.lease-lost",
             Self::Stopped => "store.stopped",
             Self::Closed => "store.closed",
         }

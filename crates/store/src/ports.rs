@@ -10,6 +10,7 @@ use lanyard_model::{
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
     directory::{Device, User},
     id::{AuthorityName, DeviceId, KeyId, ProfileName, RequestId, UserName},
+    lease::LeaseRecord,
     request::{RequestRecord, RequestState},
     serial::SerialNumber,
     time::Timestamp,
@@ -237,14 +238,42 @@ pub struct CertificateCounts {
     pub intended: u64,
 }
 
+/// What a new CRL begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlStart {
+    /// CRLNumber.
+    pub number: u64,
+    /// Revocations of all issuers so far; later ones are not listed.
+    pub revocations: u64,
+    /// What it lists.
+    pub entries: Vec<CrlEntry>,
+}
+
+/// Work that only one node may do.
+#[async_trait]
+pub trait LeaseStore: Send + Sync {
+    /// The lease as it is now.
+    async fn load_lease(&self, name: &str) -> Result<Option<LeaseRecord>>;
+    /// Takes the lease if it is still exactly as it was seen (`None`: it did not exist); `None` if somebody was faster or it lives.
+    async fn take_lease(&self, name: &str, holder: &str, seen: Option<&LeaseRecord>) -> Result<Option<LeaseRecord>>;
+    /// A sign of life; `false` when the lease is lost.
+    async fn keep_lease(&self, held: &LeaseRecord) -> Result<bool>;
+    /// Gives it back, so that nobody has to wait; `false` when it was lost before.
+    async fn release_lease(&self, held: &LeaseRecord) -> Result<bool>;
+}
+
 /// CRLs.
 #[async_trait]
 pub trait CrlStore: Send + Sync {
     /// Reserves the next CRLNumber (never reused) and returns with it every revocation to be listed: certificates of the issuer
     /// that are revoked and whose notAfter is not before `listed_until`, in order of serial number.
-    async fn begin_crl(&self, issuer: &AuthorityName, listed_until: Timestamp) -> Result<(u64, Vec<CrlEntry>)>;
-    /// Saves a signed CRL.
-    async fn save_crl(&self, crl: CrlRecord, audit: AuditEvent) -> Result<()>;
+    async fn begin_crl(&self, issuer: &AuthorityName, listed_until: Timestamp) -> Result<CrlStart>;
+    /// Saves a signed CRL that was begun with `revocations`; where a lease is named, only if it is still held.
+    async fn save_crl(&self, crl: CrlRecord, revocations: u64, lease: Option<LeaseRecord>, audit: AuditEvent) -> Result<()>;
+    /// Whether the issuer has revoked anything, and anything was revoked or a CRL asked for since its newest CRL was begun.
+    async fn crl_is_behind(&self, issuer: &AuthorityName) -> Result<bool>;
+    /// Asks whoever signs CRLs for new ones.
+    async fn want_crl(&self) -> Result<()>;
     /// The newest CRL.
     async fn load_crl(&self, issuer: &AuthorityName) -> Result<Option<CrlRecord>>;
 }
@@ -252,8 +281,14 @@ pub trait CrlStore: Send + Sync {
 /// The authority's own certificates and sealed keys.
 #[async_trait]
 pub trait AuthorityStore: Send + Sync {
-    /// Saves keys and certificates in one transaction.
-    async fn save_authority(&self, keys: Vec<SealedKey>, certificates: Vec<AuthorityRecord>, audit: AuditEvent) -> Result<()>;
+    /// Saves keys and certificates in one transaction; where a lease is named, only if it is still held.
+    async fn save_authority(
+        &self,
+        keys: Vec<SealedKey>,
+        certificates: Vec<AuthorityRecord>,
+        lease: Option<LeaseRecord>,
+        audit: AuditEvent,
+    ) -> Result<()>;
     /// All of them, newest first.
     async fn list_authorities(&self) -> Result<Vec<AuthorityRecord>>;
     /// A sealed key.
@@ -303,10 +338,21 @@ pub trait AuditStore: Send + Sync {
 /// Everything a storage engine offers.
 #[async_trait]
 pub trait Store:
-    ChallengeStore + RequestStore + IssuanceStore + CertificateStore + CrlStore + AuthorityStore + DirectoryStore + AuditStore
+    ChallengeStore
+    + RequestStore
+    + IssuanceStore
+    + CertificateStore
+    + CrlStore
+    + LeaseStore
+    + AuthorityStore
+    + DirectoryStore
+    + AuditStore
 {
     /// Finishes the waiting writes and closes the database; later calls fail.
     async fn close(&self);
     /// A trivial read and a durable write, for the health check.
     async fn check(&self) -> Result<()>;
+    /// Stores this many made-up certificates with their requests, for measuring what a full database costs. No audit record tells of
+    /// them, and nobody holds their keys.
+    async fn fill(&self, certificates: u64) -> Result<()>;
 }

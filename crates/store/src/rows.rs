@@ -11,6 +11,7 @@ use lanyard_model::{
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
     directory::{Device, User},
     id::RequestId,
+    lease::LeaseRecord,
     request::{RequestRecord, RequestState},
     san::{SanKind, SubjectAltName},
     serial::SerialNumber,
@@ -304,5 +305,15 @@ pub(crate) fn request_id(row: &impl StoredRow, what: &'static str) -> Result<Req
 /// Table `head`.
 pub(crate) fn head(row: &impl StoredRow) -> Result<Head> {
     let tip = Tip { sequence: count(row, "head.seq")?, hash: digest(row, "head.hash")? };
-    Ok(Head { tip, highest: time(row, "head.highest")? })
+    Ok(Head { tip, highest: time(row, "head.highest")?, revocations: count(row, "head.revocations")? })
+}
+
+/// Table `leases`.
+pub(crate) fn lease(row: &impl StoredRow) -> Result<LeaseRecord> {
+    Ok(LeaseRecord {
+        name: text(row, "leases.name")?,
+        holder: text(row, "leases.holder")?,
+        fence: count(row, "leases.fence")?,
+        beat: count(row, "leases.beat")?,
+    })
 }

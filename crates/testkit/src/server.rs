@@ -126,6 +126,7 @@ impl Builder {
             http: any,
             https: any,
             tls_names: Vec::new(),
+            database: None,
         };
         let created = init(plan, self.clock.now()).await.expect("init");
         let path = dir.join("lanyard.toml");

@@ -8,6 +8,7 @@
 
 pub mod enroll;
 pub mod exchange;
+pub mod load;
 pub mod names;
 pub mod options;
 pub mod outcome;
@@ -17,8 +18,10 @@ pub mod server;
 pub mod transaction;
 
 pub use enroll::enroll;
+pub use lanyard_enroll::scep::client::trust::CaCertificates;
 pub use options::{EnrollOptions, SessionOptions};
 pub use outcome::{EnrollOutcome, Progress};
 pub use renew::renew;
 pub use resume::resume;
+pub use server::{ScepServer, TrustedServer};
 pub use transaction::Transaction;

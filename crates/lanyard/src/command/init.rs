@@ -4,10 +4,11 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use lanyard_server::{
-    KeyKind,
+    KeyKind, SecretText,
     clock::{Clock, SystemClock},
     error::chain,
     init::{Plan, UnsealSource, init},
+    installation::read_secret,
 };
 
 use super::unseal::{UnsealArguments, passphrase};
@@ -17,7 +18,8 @@ use crate::print;
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  lanyard init --dir /var/lib/lanyard --org Example --unseal-file /etc/lanyard/unseal.key \\\n      \
-    --http 0.0.0.0:80 --https 0.0.0.0:443 --url http://pki.example.org --tls-name dns:pki.example.org"
+    --http 0.0.0.0:80 --https 0.0.0.0:443 --url http://pki.example.org --tls-name dns:pki.example.org\n  \
+    lanyard init --dir ca --org Example --unseal-file unseal.key --database postgres://lanyard@127.0.0.1/lanyard"
 )]
 pub struct Arguments {
     /// Data directory to create; it must not exist or be empty.
@@ -41,6 +43,13 @@ pub struct Arguments {
     /// Address of the HTTPS listener.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     https: SocketAddr,
+    /// PostgreSQL database that several nodes will share, as postgres://user@host/name; it must exist and be empty. Without it, the
+    /// data lie in the directory. A password in the address is kept in DIR/database.url, readable by its owner alone.
+    #[arg(long, value_name = "URL", conflicts_with = "database_file")]
+    database: Option<String>,
+    /// File with that address, so that a password in it does not show among the processes.
+    #[arg(long, value_name = "FILE")]
+    database_file: Option<PathBuf>,
     /// Further name in the server certificate, such as dns:pki.example.org; may be repeated.
     #[arg(long, value_name = "NAME")]
     tls_name: Vec<String>,
@@ -67,6 +76,15 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         },
     };
     let dir = arguments.dir.clone();
+    let database = match (arguments.database, &arguments.database_file) {
+        (Some(url), _) => Some(SecretText::new(url)),
+        (None, None) => None,
+        (None, Some(file)) => match read_secret(file) {
+            Ok(url) => Some(url),
+            Err(error) => return print::fail(&chain(&error), None),
+        },
+    };
+    let shared = database.is_some();
     let plan = Plan {
         dir: arguments.dir,
         organization: arguments.org,
@@ -76,6 +94,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         http: arguments.http,
         https: arguments.https,
         tls_names: arguments.tls_name,
+        database,
     };
     let created = match init(plan, SystemClock.now()).await {
         Ok(created) => created,
@@ -99,5 +118,8 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     }
     let option = created.unseal_file.map(|f| format!(" --unseal-file {}", f.display())).unwrap_or_default();
     print::line(&format!("Next: lanyard serve --dir {}{option}", dir.display()));
+    if shared {
+        print::line("Further nodes: the same command with --http and --https of their own; see docs/scale.md");
+    }
     ExitCode::SUCCESS
 }

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod authority;
+pub mod bench;
 pub mod certificate;
 pub mod challenge;
 pub mod demo;

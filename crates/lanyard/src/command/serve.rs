@@ -1,12 +1,12 @@
 //! `lanyard serve`.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use lanyard_server::{
     clock::SystemClock,
     error::chain,
-    serve::{Unseal, open, start},
+    serve::{Listen, Unseal, open_on, start},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,6 +16,8 @@ use crate::print;
 /// Arguments of `lanyard serve`.
 #[derive(Args)]
 #[command(after_help = "Example:\n  lanyard serve --dir /var/lib/lanyard --unseal-file /etc/lanyard/unseal.key\n\n\
+    A second node on the same shared database:\n  \
+    lanyard serve --dir ca --unseal-file unseal.key --http 127.0.0.1:8081 --https 127.0.0.1:8444\n\n\
     Stops in an orderly way on SIGINT and SIGTERM: open requests finish, at most 10 seconds.")]
 pub struct Arguments {
     /// Data directory that `lanyard init` created.
@@ -23,6 +25,12 @@ pub struct Arguments {
     dir: PathBuf,
     #[command(flatten)]
     unseal: UnsealArguments,
+    /// Address of the plain HTTP listener, instead of the one in lanyard.toml: for a further node on the same directory.
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// Address of the HTTPS listener, likewise.
+    #[arg(long, value_name = "ADDR")]
+    https: Option<SocketAddr>,
     /// Only check configuration, keys, templates and profiles, and end.
     #[arg(long)]
     check_config: bool,
@@ -39,7 +47,8 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             }
         },
     };
-    let server = match open(&arguments.dir, unseal, Arc::new(SystemClock)).await {
+    let listen = Listen { http: arguments.http, https: arguments.https };
+    let server = match open_on(&arguments.dir, unseal, Arc::new(SystemClock), listen).await {
         Ok(server) => server,
         Err(error) => return print::fail(&format!("{} [{}]", chain(&error), error.code()), None),
     };

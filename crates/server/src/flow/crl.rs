@@ -1,6 +1,6 @@
 //! Signing CRLs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lanyard_ca::crl as authority_crl;
 use lanyard_model::{
@@ -9,19 +9,44 @@ use lanyard_model::{
     id::AuthorityName,
 };
 
+use lanyard_store::ports::CrlStart;
+
 use crate::{error::ServerError, state::Server};
 
-/// Signs and stores a new CRL of an authority.
+/// How long another node may take to sign a CRL, and how often it is looked for.
+const PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(200);
+
+/// A new CRL of an authority, stored. Where several nodes share the work, the one that leads signs it, and this waits.
 ///
 /// # Errors
-/// [`ServerError::NotFound`], storage and key errors.
+/// [`ServerError::NotFound`], storage and key errors; [`ServerError::Conflict`] when no node signs.
 pub async fn issue(server: &Server, name: &AuthorityName) -> Result<CrlRecord, ServerError> {
+    let before = server.store.load_crl(name).await?.map_or(0, |crl| crl.number);
+    if !server.leadership.leads() {
+        server.store.want_crl().await?;
+    }
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !server.leadership.leads() {
+        if let Some(crl) = server.store.load_crl(name).await?.filter(|crl| crl.number > before) {
+            return Ok(crl);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(ServerError::Conflict(format!("no node has signed a CRL of {name}; is the leading node running?")));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    sign(server, name).await
+}
+
+async fn sign(server: &Server, name: &AuthorityName) -> Result<CrlRecord, ServerError> {
     let ring = server.keyring.get();
     let authority = Arc::clone(ring.authority(name)?);
     let lifetime =
         if authority.certificate().is_self_issued() { server.config.crl.root_lifetime } else { server.config.crl.lifetime };
     let now = server.now();
-    let (number, entries) = server.store.begin_crl(name, now - server.config.crl.keep_expired).await?;
+    let lease = server.leadership.lease();
+    let CrlStart { number, revocations, entries } = server.store.begin_crl(name, now - server.config.crl.keep_expired).await?;
     let count = entries.len();
     // Encoding a long list takes a while: it must not hold up other tasks.
     let signed = tokio::task::spawn_blocking(move || authority_crl::issue(&authority, number, &entries, lifetime, now)).await;
@@ -31,17 +56,18 @@ pub async fn issue(server: &Server, name: &AuthorityName) -> Result<CrlRecord, S
         detail: Some(format!("{count} entries, next update {}", crl.next_update)),
         ..server.event(AuditKind::CrlIssued, "job:crl")
     };
-    server.store.save_crl(crl.clone(), audit).await?;
+    server.store.save_crl(crl.clone(), revocations, lease, audit).await?;
     server.telemetry.count("lanyard_crls_issued_total", &[("authority", name.to_string())]);
     tracing::info!(authority = %name, number, entries = count, "CRL signed");
     Ok(crl)
 }
 
-/// Signs a new CRL for each authority whose newest one is missing or older than the refresh interval; the root's at half its life.
+/// Signs a new CRL for each authority whose newest one is missing, older than the refresh interval (the root's: at half its life), or
+/// does not list everything that was revoked.
 ///
 /// # Errors
 /// Storage and key errors.
-pub async fn refresh(server: &Server, all: bool) -> Result<(), ServerError> {
+pub async fn refresh(server: &Server) -> Result<(), ServerError> {
     let ring = server.keyring.get();
     for authority in ring.authorities() {
         let refresh = if authority.certificate().is_self_issued() {
@@ -51,10 +77,10 @@ pub async fn refresh(server: &Server, all: bool) -> Result<(), ServerError> {
         };
         let due = match server.store.load_crl(authority.name()).await? {
             None => true,
-            Some(crl) => all || server.now() >= crl.this_update + refresh,
+            Some(crl) => server.now() >= crl.this_update + refresh || server.store.crl_is_behind(authority.name()).await?,
         };
         if due {
-            issue(server, authority.name()).await?;
+            sign(server, authority.name()).await?;
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use lanyard_model::{
     authority::{AuthorityRecord, AuthorityRole, SealedKey},
     id::{KeyId, RequestId},
     key::KeyKind,
+    lease::LeaseRecord,
     san::SubjectAltName,
     serial::SerialNumber,
     time::Timestamp,
@@ -31,6 +32,8 @@ pub struct Order<'a> {
     pub by: &'a str,
     /// The present.
     pub now: Timestamp,
+    /// The lease that the order rests on, where other nodes may be there.
+    pub lease: Option<LeaseRecord>,
 }
 
 /// Makes key and certificate of a service and stores both.
@@ -45,7 +48,7 @@ pub async fn issue(store: &dyn Store, unseal: &UnsealKey, role: ServiceRole, ord
     let pkcs8 = tokio::task::spawn_blocking(move || software::generate(kind)).await;
     let pkcs8 = pkcs8.map_err(|_| ServerError::Conflict("making a key was interrupted".into()))??;
     let public = software::SoftwareSigner::from_pkcs8(&pkcs8)?.public_key().clone();
-    let Order { authority, organization, names, by, now } = order;
+    let Order { authority, organization, names, by, now, lease } = order;
     let request = RequestId::generate(now);
     let grant = service::grant(role, authority.name().clone(), organization, public, names, request, now)?;
     let prepared = prepare(authority, &grant, SerialNumber::from_random(random()?), now)?;
@@ -89,7 +92,7 @@ pub async fn issue(store: &dyn Store, unseal: &UnsealKey, role: ServiceRole, ord
     let sealed: SealedKey = unseal.seal(key.clone(), &pkcs8, now)?;
     let certificate =
         AuthorityRecord { name: authority.name().clone(), role: authority_role, certificate: der, key, not_before, not_after };
-    store.save_authority(vec![sealed], vec![certificate], event(AuditKind::ServiceCertificateRenewed)).await?;
+    store.save_authority(vec![sealed], vec![certificate], lease, event(AuditKind::ServiceCertificateRenewed)).await?;
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Runs the periodic work until the server stops.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use lanyard_ra::service::ServiceRole;
 use tokio::sync::watch;
@@ -8,35 +11,102 @@ use tokio::sync::watch;
 use crate::{
     error::{ServerError, chain},
     flow::{audit_chain, crl, expire, scep::authority_name, service_certificate},
+    jobs::leadership::SILENCE,
     keyring::Keyring,
     state::Server,
 };
 
 /// How often it is looked whether something is due.
-const TICK: Duration = Duration::from_secs(60);
+const ROUND: Duration = Duration::from_secs(60);
 
-/// Looks every minute, and at once when a flow asks for a CRL. What fails is logged and tried again at the next tick.
+/// How often a node that shares its database gives a sign of life and looks what the others did.
+pub const TICK: Duration = Duration::from_secs(2);
+
+/// Looks every minute, and at once when a flow asks for a CRL. What fails is logged and tried again.
 pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
-    let mut wanted = false;
+    let tick = if server.leadership.is_shared() { TICK } else { ROUND };
+    let mut last_round: Option<Instant> = None;
+    let mut led = server.leadership.leads();
     loop {
-        if let Err(error) = crl::refresh(&server, wanted).await {
-            tracing::error!(code = error.code(), error = %chain(&error), "signing CRLs failed; it is tried again in a minute");
+        if let Err(error) = server.leadership.step(server.store.as_ref()).await {
+            report("keeping the lease", &error);
         }
-        if let Err(error) = renew_service_certificates(&server).await {
-            tracing::error!(code = error.code(), error = %chain(&error), "renewing a service certificate failed; it is tried again in a minute");
+        if server.leadership.is_shared()
+            && let Err(error) = reload_keyring(&server).await
+        {
+            report("reading the service certificates of the other nodes", &error);
         }
-        if let Err(error) = expire::expire_due(&server).await {
-            tracing::error!(code = error.code(), error = %chain(&error), "expiring held requests failed; it is tried again in a minute");
+        let leads = server.leadership.leads();
+        if leads {
+            if let Err(error) = crl::refresh(&server).await {
+                report("signing CRLs", &error);
+            }
+            if !led || last_round.is_none_or(|at| at.elapsed() >= ROUND) {
+                round(&server).await;
+                last_round = Some(Instant::now());
+            }
         }
-        if let Err(error) = audit_chain::sign_head(&server).await {
-            tracing::error!(code = error.code(), error = %chain(&error), "signing the head of the audit log failed");
-        }
-        wanted = tokio::select! {
-            () = tokio::time::sleep(TICK) => false,
-            () = server.crl_wanted.notified() => true,
+        led = leads;
+        server.telemetry.upkeep();
+        tokio::select! {
+            () = tokio::time::sleep(tick) => {}
+            () = server.crl_wanted.notified() => {}
             _ = stop.changed() => return,
-        };
+        }
     }
+}
+
+/// The work that is looked at every minute.
+async fn round(server: &Server) {
+    if let Err(error) = renew_service_certificates(server).await {
+        report("renewing a service certificate", &error);
+    }
+    if let Err(error) = expire::expire_due(server).await {
+        report("expiring held requests", &error);
+    }
+    if let Err(error) = audit_chain::sign_head(server).await {
+        report("signing the head of the audit log", &error);
+    }
+}
+
+fn report(what: &str, error: &ServerError) {
+    tracing::error!(code = error.code(), error = %chain(error), "{what} failed; it is tried again");
+}
+
+/// Before the listeners open: takes the lease if it is free, and renews what has ended. A node that does not lead waits for the one
+/// that does, if there is nothing to serve with.
+///
+/// # Errors
+/// Storage, policy and key errors; [`ServerError::Conflict`] when no node renews.
+pub async fn lead_if_needed(server: &Server) -> Result<(), ServerError> {
+    let deadline = Instant::now() + SILENCE * 3;
+    loop {
+        server.leadership.step(server.store.as_ref()).await?;
+        if server.leadership.leads() {
+            return renew_service_certificates(server).await;
+        }
+        reload_keyring(server).await?;
+        let (ring, now) = (server.keyring.get(), server.now());
+        if ring.tls().is_some_and(|t| t.not_after >= now) && !ring.registrations(&authority_name()?).is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(ServerError::Conflict("the service certificates have ended and no node renews them".into()));
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// Takes up service certificates that another node has renewed.
+async fn reload_keyring(server: &Server) -> Result<(), ServerError> {
+    let stored = server.store.list_authorities().await?;
+    if server.keyring.get().is_of(&stored) {
+        return Ok(());
+    }
+    let ring = Keyring::open(server.store.as_ref(), &server.unseal, &server.config.url, server.now()).await?;
+    server.keyring.replace(ring);
+    tracing::info!("service certificates of another node taken up");
+    Ok(())
 }
 
 /// Renews registration and server certificates of which two thirds are over; the old ones are understood until they end.
@@ -65,6 +135,7 @@ pub async fn renew_service_certificates(server: &Server) -> Result<(), ServerErr
             names: service_certificate::names(role, &server.config.tls_names)?,
             by: "job:service-certificates",
             now,
+            lease: server.leadership.lease(),
         };
         service_certificate::issue(server.store.as_ref(), &server.unseal, role, order).await?;
         tracing::info!(?role, "service certificate renewed");

@@ -1,6 +1,6 @@
 -- Written for PostgreSQL 13 and later. Text is compared octet by octet (collation C).
 -- Times are milliseconds since 1970 in UTC. Digests, ids of challenges and serial numbers (magnitude, big endian) are BYTEA.
--- Migrations only go forward, and a file that was ever applied is never edited.
+-- Migrations only go forward, and a file that was ever released is never edited.
 
 CREATE TABLE challenges (
     id                  BYTEA NOT NULL PRIMARY KEY,
@@ -45,10 +45,11 @@ CREATE TABLE requests (
 
 -- Ids are UUIDs of version 7, so the order of ids is the order of arrival: "newest first" needs no column of its own.
 CREATE INDEX requests_by_message ON requests (profile, message_digest, id);
-CREATE INDEX requests_by_text ON requests (transaction_id, id);
-CREATE INDEX requests_by_state ON requests (state, id);
--- Without the refused ones, so that a peer who floods one transaction with refusals cannot slow down its owner.
+-- Nearly all requests end as issued: those are found by their order of arrival.
+CREATE INDEX requests_by_state ON requests (state, id) WHERE state <> 'issued';
+-- Apart from the refused ones, so that a peer who floods one transaction with refusals cannot slow down its owner.
 CREATE INDEX requests_living ON requests (transaction_id, profile, id) WHERE state <> 'denied';
+CREATE INDEX requests_refused ON requests (transaction_id, id) WHERE state = 'denied';
 
 -- The number is the order of creation, and keeps the references short.
 CREATE TABLE certificates (
@@ -94,9 +95,11 @@ CREATE TABLE head (
     id                  BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
     seq                 BIGINT NOT NULL,
     hash                BYTEA NOT NULL,
-    highest             BIGINT NOT NULL
+    highest             BIGINT NOT NULL,
+    -- How many certificates were ever revoked: a CRL that was begun at an earlier count is not complete.
+    revocations         BIGINT NOT NULL
 );
-INSERT INTO head (id, seq, hash, highest) VALUES (1, 0, decode(repeat('00', 32), 'hex'), 0);
+INSERT INTO head (id, seq, hash, highest, revocations) VALUES (1, 0, decode(repeat('00', 32), 'hex'), 0, 0);
 
 -- Who does the work that only one node may do. `fence` rises with every new holder, `beat` with every sign of life.
 CREATE TABLE leases (
@@ -117,6 +120,7 @@ CREATE TABLE crls (
     this_update         BIGINT NOT NULL,
     next_update         BIGINT NOT NULL,
     der                 BYTEA NOT NULL,
+    revocations         BIGINT NOT NULL,
     PRIMARY KEY (issuer, number)
 );
 

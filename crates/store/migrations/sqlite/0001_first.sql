@@ -1,5 +1,5 @@
 -- Times are milliseconds since 1970 in UTC. Digests, ids of challenges and serial numbers (magnitude, big endian) are BLOBs.
--- Migrations only go forward, and a file that was ever applied is never edited.
+-- Migrations only go forward, and a file that was ever released is never edited.
 
 CREATE TABLE challenges (
     id          BLOB    NOT NULL PRIMARY KEY,
@@ -11,7 +11,7 @@ CREATE TABLE challenges (
     used_by     TEXT,
     used_csr    BLOB,
     used_key    BLOB
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE requests (
     id                  TEXT    NOT NULL PRIMARY KEY,
@@ -40,14 +40,15 @@ CREATE TABLE requests (
     received_at         INTEGER NOT NULL,
     decided_at          INTEGER,
     decided_by          TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- Ids are UUIDs of version 7, so the order of ids is the order of arrival: "newest first" needs no column of its own.
 CREATE INDEX requests_by_message ON requests (profile, message_digest, id);
-CREATE INDEX requests_by_text ON requests (transaction_id, id);
-CREATE INDEX requests_by_state ON requests (state, id);
--- Without the refused ones, so that a peer who floods one transaction with refusals cannot slow down its owner.
+-- Nearly all requests end as issued: those are found by their order of arrival.
+CREATE INDEX requests_by_state ON requests (state, id) WHERE state <> 'issued';
+-- Apart from the refused ones, so that a peer who floods one transaction with refusals cannot slow down its owner.
 CREATE INDEX requests_living ON requests (transaction_id, profile, id) WHERE state <> 'denied';
+CREATE INDEX requests_refused ON requests (transaction_id, id) WHERE state = 'denied';
 
 -- The number is the order of creation, and keeps the references short.
 CREATE TABLE certificates (
@@ -88,12 +89,24 @@ CREATE INDEX certificates_revoked ON certificates (issuer, not_after, serial, re
 CREATE INDEX certificates_living ON certificates (not_after) WHERE signed = 1 AND revoked_at IS NULL;
 CREATE INDEX certificates_open ON certificates (created_at) WHERE signed = 0;
 
--- The highest time that was ever signed.
-CREATE TABLE clock (
+-- What a writer locks while it appends to the audit log: the last record, and the highest time that was ever signed.
+CREATE TABLE head (
     id                  INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
-    highest             INTEGER NOT NULL
+    seq                 INTEGER NOT NULL,
+    hash                BLOB    NOT NULL,
+    highest             INTEGER NOT NULL,
+    -- How many certificates were ever revoked: a CRL that was begun at an earlier count is not complete.
+    revocations         INTEGER NOT NULL
 ) STRICT;
-INSERT INTO clock (id, highest) VALUES (1, 0);
+INSERT INTO head (id, seq, hash, highest, revocations) VALUES (1, 0, zeroblob(32), 0, 0);
+
+-- Who does the work that only one node may do. `fence` rises with every new holder, `beat` with every sign of life.
+CREATE TABLE leases (
+    name                TEXT    NOT NULL PRIMARY KEY,
+    holder              TEXT    NOT NULL,
+    fence               INTEGER NOT NULL,
+    beat                INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE crl_numbers (
     issuer              TEXT    NOT NULL PRIMARY KEY,
@@ -106,6 +119,7 @@ CREATE TABLE crls (
     this_update         INTEGER NOT NULL,
     next_update         INTEGER NOT NULL,
     der                 BLOB    NOT NULL,
+    revocations         INTEGER NOT NULL,
     PRIMARY KEY (issuer, number)
 ) STRICT;
 

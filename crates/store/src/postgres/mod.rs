@@ -6,6 +6,7 @@
 //! Must never enter: statements of the ports (those are in `crate::sql`), decisions.
 
 mod client;
+pub(crate) mod fill;
 mod open;
 pub(crate) mod readers;
 pub(crate) mod session;

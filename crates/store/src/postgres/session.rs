@@ -19,11 +19,12 @@ use crate::{
     },
 };
 
-const HEAD: &str = "SELECT seq, hash, highest FROM head WHERE id = 1";
+const HEAD: &str = "SELECT seq, hash, highest, revocations FROM head WHERE id = 1";
 /// The number of the transaction comes along, to ask for its fate should the answer to the commit be lost.
-const LOCK_HEAD: &str = "SELECT seq, hash, highest, CAST(pg_current_xact_id() AS TEXT) AS xact FROM head WHERE id = 1 FOR UPDATE";
+const LOCK_HEAD: &str =
+    "SELECT seq, hash, highest, revocations, CAST(pg_current_xact_id() AS TEXT) AS xact FROM head WHERE id = 1 FOR UPDATE";
 const XACT: &str = "SELECT CAST(pg_current_xact_id() AS TEXT) AS xact";
-const MOVE_HEAD: &str = "UPDATE head SET seq = $1, hash = $2, highest = $3 WHERE id = 1";
+const MOVE_HEAD: &str = "UPDATE head SET seq = $1, hash = $2, highest = $3, revocations = $4 WHERE id = 1";
 const ADD_AUDIT: &str = "INSERT INTO audit (seq, event, request, prev, hash) VALUES ($1, $2, $3, $4, $5)";
 const FATE: &str = "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8)) AS fate";
 
@@ -150,7 +151,12 @@ impl Session {
             tip = Tip { sequence, hash };
         }
         let Timestamp(highest) = next.highest;
-        let moved = args![i64::try_from(next.tip.sequence).map_err(fatal)?, next.tip.hash, highest];
+        let moved = args![
+            i64::try_from(next.tip.sequence).map_err(fatal)?,
+            next.tip.hash,
+            highest,
+            i64::try_from(next.revocations).map_err(fatal)?
+        ];
         let client = self.client()?;
         // Prepared before anything is sent, so that nothing can come between the parts of what follows.
         let prepared = async { client.prepare(ADD_AUDIT).await.and(client.prepare(MOVE_HEAD).await) };

@@ -6,10 +6,12 @@ use lanyard_model::{
     audit::AuditEvent,
     authority::{AuthorityRecord, SealedKey},
     id::KeyId,
+    lease::LeaseRecord,
 };
 
 use super::{
     database::Database,
+    leases,
     tx::{Applied, Tx},
     value::args,
 };
@@ -28,8 +30,14 @@ const LOAD_KEY: &str = "SELECT id, sealed, created_at FROM sealed_keys WHERE id 
 
 #[async_trait]
 impl AuthorityStore for Database {
-    async fn save_authority(&self, keys: Vec<SealedKey>, certificates: Vec<AuthorityRecord>, audit: AuditEvent) -> Result<()> {
-        self.write(move |tx| save(tx, keys.clone(), certificates.clone(), audit.clone()).boxed()).await
+    async fn save_authority(
+        &self,
+        keys: Vec<SealedKey>,
+        certificates: Vec<AuthorityRecord>,
+        lease: Option<LeaseRecord>,
+        audit: AuditEvent,
+    ) -> Result<()> {
+        self.write(move |tx| save(tx, keys.clone(), certificates.clone(), lease.clone(), audit.clone()).boxed()).await
     }
 
     async fn list_authorities(&self) -> Result<Vec<AuthorityRecord>> {
@@ -42,7 +50,14 @@ impl AuthorityStore for Database {
     }
 }
 
-async fn save(tx: &mut Tx, keys: Vec<SealedKey>, certificates: Vec<AuthorityRecord>, audit: AuditEvent) -> Result<Applied<()>> {
+async fn save(
+    tx: &mut Tx,
+    keys: Vec<SealedKey>,
+    certificates: Vec<AuthorityRecord>,
+    lease: Option<LeaseRecord>,
+    audit: AuditEvent,
+) -> Result<Applied<()>> {
+    leases::check(tx, lease.as_ref()).await?;
     for key in keys {
         tx.execute("save a sealed key", SAVE_KEY, args![key.id.to_string(), key.sealed, key.created_at.0]).await?;
     }

@@ -139,7 +139,11 @@ pub(super) async fn open_intents(store: &Database, created_before: Timestamp) ->
 /// Revokes; `false` if it was revoked before or does not exist.
 pub(super) async fn revoke(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialNumber, revocation: Revocation) -> Result<bool> {
     let values = args![serial.magnitude(), issuer.to_string(), revocation.at.0, revocation.reason.code()];
-    Ok(tx.execute("revoke a certificate", REVOKE, values).await? == 1)
+    let revoked = tx.execute("revoke a certificate", REVOKE, values).await? == 1;
+    if revoked {
+        tx.revoked();
+    }
+    Ok(revoked)
 }
 
 fn many(found: &[Row]) -> Result<Vec<CertificateRecord>> {

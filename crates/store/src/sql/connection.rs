@@ -26,6 +26,8 @@ pub(crate) struct Head {
     pub(crate) tip: Tip,
     /// Highest time that stands in anything signed.
     pub(crate) highest: Timestamp,
+    /// How many certificates were ever revoked.
+    pub(crate) revocations: u64,
 }
 
 /// A connection that writes. One transaction at a time; each job of it in a savepoint.
@@ -61,6 +63,14 @@ impl Connection {
     /// broke; in a file the cause stays.
     pub(crate) const fn retries(&self) -> bool {
         matches!(self, Self::Postgres(_))
+    }
+
+    /// Statements that make `$1` certificates and requests up.
+    pub(crate) const fn fill_statements(&self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite(_) => sqlite::fill::STATEMENTS,
+            Self::Postgres(_) => postgres::fill::STATEMENTS,
+        }
     }
 
     /// Opens a transaction and returns the head as it is now; on a server it may move until [`Self::lock_head`].

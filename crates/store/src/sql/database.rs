@@ -166,6 +166,18 @@ impl Store for Database {
         self.fetch("read for the health check", READ, args![]).await?;
         self.write(|tx| beat(tx).boxed()).await
     }
+
+    async fn fill(&self, certificates: u64) -> Result<()> {
+        let certificates = i64::try_from(certificates).unwrap_or(i64::MAX);
+        self.write(move |tx| fill(tx, certificates).boxed()).await
+    }
+}
+
+async fn fill(tx: &mut Tx, certificates: i64) -> Result<Applied<()>> {
+    for sql in tx.connection.fill_statements() {
+        tx.execute("fill the database", sql, args![certificates]).await?;
+    }
+    Ok(Applied::Kept(()))
 }
 
 async fn beat(tx: &mut Tx) -> Result<Applied<()>> {

@@ -17,6 +17,7 @@ pub(crate) mod database;
 mod directory;
 pub(crate) mod fault;
 pub(crate) mod issuance;
+mod leases;
 pub(crate) mod requests;
 pub(crate) mod tx;
 pub(crate) mod value;

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use lanyard_model::{
     audit::AuditEvent,
     id::{ProfileName, RequestId},
-    request::RequestRecord,
+    request::{RequestRecord, RequestState},
     time::{Span, Timestamp},
 };
 
@@ -58,12 +58,26 @@ pub(crate) const BY_TRANSACTION: &str = concat!(
     " FROM requests WHERE transaction_id = $2 AND profile = $1 AND state <> 'denied' AND signer_key_digest = $3 \
     ORDER BY id DESC LIMIT 1"
 );
-pub(crate) const BY_TEXT: &str =
-    concat!("SELECT ", columns!(), " FROM requests WHERE transaction_id = $1 ORDER BY id DESC LIMIT 20");
+/// The two halves of a transaction have an index each.
+pub(crate) const BY_TEXT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM requests WHERE id IN (SELECT id FROM requests WHERE transaction_id = $1 AND state = 'denied' \
+    UNION ALL SELECT id FROM requests WHERE transaction_id = $1 AND state <> 'denied') ORDER BY id DESC LIMIT 20"
+);
 /// Ids are lower-case hexadecimal, so every id is before the first page's `~`.
 pub(crate) const LIST: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id < $1 ORDER BY id DESC LIMIT $2");
-pub(crate) const LIST_STATE: &str =
-    concat!("SELECT ", columns!(), " FROM requests WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2");
+macro_rules! list_state {
+    ($state:literal) => {
+        concat!("SELECT ", columns!(), " FROM requests WHERE id < $1 AND ", $state, " ORDER BY id DESC LIMIT $2")
+    };
+}
+// The state is text of its own because an index serves only conditions that stand in the statement, word for word.
+pub(crate) const LIST_PENDING: &str = list_state!("state = 'pending' AND state <> 'issued'");
+const LIST_GRANTED: &str = list_state!("state = 'granted' AND state <> 'issued'");
+const LIST_ISSUED: &str = list_state!("state = 'issued'");
+pub(crate) const LIST_DENIED: &str = list_state!("state = 'denied' AND state <> 'issued'");
+const LIST_EXPIRED: &str = list_state!("state = 'expired' AND state <> 'issued'");
 /// Takes over a granted request whose signature never came.
 const TAKE_OVER: &str = concat!("UPDATE requests SET ", assignments!(), " WHERE id = $1 AND state = 'granted'");
 const INSERT: &str = concat!("INSERT INTO requests (", columns!(), ") VALUES (", values!(), ")");
@@ -108,10 +122,15 @@ impl RequestStore for Database {
     async fn list_requests(&self, filter: RequestFilter) -> Result<Vec<RequestRecord>> {
         let before = filter.before.map_or_else(|| "~".to_owned(), |id| id.to_string());
         let limit = if filter.limit == 0 { DEFAULT_LIMIT } else { filter.limit };
-        let found = match filter.state {
-            None => self.fetch_long("list requests", LIST, args![before, limit]).await?,
-            Some(state) => self.fetch_long("list requests", LIST_STATE, args![before, limit, state.as_str()]).await?,
+        let sql = match filter.state {
+            None => LIST,
+            Some(RequestState::Pending) => LIST_PENDING,
+            Some(RequestState::Granted) => LIST_GRANTED,
+            Some(RequestState::Issued) => LIST_ISSUED,
+            Some(RequestState::Denied) => LIST_DENIED,
+            Some(RequestState::Expired) => LIST_EXPIRED,
         };
+        let found = self.fetch_long("list requests", sql, args![before, limit]).await?;
         many(&found)
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Ending {
     pub(crate) entries: Vec<Entry>,
     /// Highest time that the transaction puts into something signed.
     pub(crate) signs_at: Option<Timestamp>,
+    /// Revocations, which the newest CRLs do not list.
+    pub(crate) revocations: u64,
     /// The earliest present that an issuance of the transaction relied on.
     pub(crate) earliest: Option<Timestamp>,
 }
@@ -82,6 +84,11 @@ impl Tx {
     /// Remembers that an issuance took `now` for the present: checked again when the head is locked.
     pub(crate) fn relies_on(&mut self, now: Timestamp) {
         self.ending.earliest = Some(self.ending.earliest.map_or(now, |at| at.min(now)));
+    }
+
+    /// Remembers that the newest CRLs are no longer complete.
+    pub(crate) fn revoked(&mut self) {
+        self.ending.revocations = self.ending.revocations.saturating_add(1);
     }
 
     fn note(&mut self, fault: Fault, action: &'static str) -> crate::error::StoreError {

@@ -197,11 +197,22 @@ impl Writer {
     async fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Done<()> {
         self.tx.ending = Ending::default();
         self.tx.highest = self.tx.connection.begin().await?.highest;
-        for job in jobs {
-            self.savepoint(job.as_mut()).await?;
+        match jobs {
+            // A job alone needs no savepoint: the transaction is one.
+            [alone] => {
+                if self.run_job(alone.as_mut()).await? == Ran::Undo {
+                    self.tx.connection.rollback().await;
+                    return Ok(());
+                }
+            }
+            jobs => {
+                for job in jobs {
+                    self.savepoint(job.as_mut()).await?;
+                }
+            }
         }
         let ending = std::mem::take(&mut self.tx.ending);
-        if ending.entries.is_empty() && ending.signs_at.is_none() {
+        if ending.entries.is_empty() && ending.signs_at.is_none() && ending.revocations == 0 {
             return self.tx.connection.commit_quietly().await;
         }
         let head = self.tx.connection.lock_head().await?;
@@ -210,27 +221,32 @@ impl Writer {
         }
         let tip = ending.entries.iter().fold(head.tip, |tip, entry| tip.extended(&entry.event));
         let highest = head.highest.max(ending.signs_at.unwrap_or(Timestamp(0)));
-        self.tx.connection.commit(head, ending.entries, Head { tip, highest }).await
+        let revocations = head.revocations.saturating_add(ending.revocations);
+        self.tx.connection.commit(head, ending.entries, Head { tip, highest, revocations }).await
     }
 
     async fn savepoint(&mut self, job: &mut dyn Job) -> Done<()> {
         self.tx.connection.savepoint().await?;
-        let before = (self.tx.ending.entries.len(), self.tx.ending.signs_at, self.tx.ending.earliest);
-        self.tx.failed = None;
-        let ran = job.run(&mut self.tx).await;
-        if let Some(reach) = self.tx.failed
-            && reach > Reach::Statement
-        {
-            return Err(Fault::new(reach, "the database failed under a write"));
-        }
-        if ran == Ran::Undo {
-            self.tx.ending.entries.truncate(before.0);
-            (self.tx.ending.signs_at, self.tx.ending.earliest) = (before.1, before.2);
+        let entries = self.tx.ending.entries.len();
+        let before = Ending { entries: Vec::new(), ..self.tx.ending };
+        if self.run_job(job).await? == Ran::Undo {
+            let mut kept = std::mem::take(&mut self.tx.ending.entries);
+            kept.truncate(entries);
+            self.tx.ending = Ending { entries: kept, ..before };
             // Fails when the engine has rolled back everything, savepoint and batch; then the batch ends here, before a later job
             // could commit on its own.
             self.tx.connection.undo().await?;
         }
         Ok(())
+    }
+
+    async fn run_job(&mut self, job: &mut dyn Job) -> Done<Ran> {
+        self.tx.failed = None;
+        let ran = job.run(&mut self.tx).await;
+        match self.tx.failed {
+            Some(reach) if reach > Reach::Statement => Err(Fault::new(reach, "the database failed under a write")),
+            _ => Ok(ran),
+        }
     }
 
     fn stop(&mut self, fault: &Fault) {

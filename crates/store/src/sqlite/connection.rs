@@ -17,8 +17,8 @@ use lanyard_model::time::Timestamp;
 /// Jobs after which the write-ahead log is moved into the database file.
 const CHECKPOINT_AFTER: usize = 1000;
 
-const HEAD: &str = "SELECT seq, hash, highest FROM head WHERE id = 1";
-const MOVE_HEAD: &str = "UPDATE head SET seq = $1, hash = $2, highest = $3 WHERE id = 1";
+const HEAD: &str = "SELECT seq, hash, highest, revocations FROM head WHERE id = 1";
+const MOVE_HEAD: &str = "UPDATE head SET seq = $1, hash = $2, highest = $3, revocations = $4 WHERE id = 1";
 const ADD_AUDIT: &str = "INSERT INTO audit (seq, event, request, prev, hash) VALUES ($1, $2, $3, $4, $5)";
 
 /// A connection with the write lock's turn.
@@ -27,13 +27,15 @@ pub(crate) struct Connection {
     names: Names,
     /// Whether a savepoint is open that the next one or the commit must release.
     in_savepoint: bool,
+    /// The head, read when the transaction began.
+    head: Option<Head>,
     since_checkpoint: usize,
 }
 
 impl Connection {
     /// Takes an open connection over.
     pub(super) fn new(inner: rusqlite::Connection) -> Self {
-        Self { inner, names: Names::default(), in_savepoint: false, since_checkpoint: 0 }
+        Self { inner, names: Names::default(), in_savepoint: false, head: None, since_checkpoint: 0 }
     }
 
     fn run(&self, sql: &'static str) -> Done<()> {
@@ -47,6 +49,7 @@ impl Connection {
 
     pub(crate) fn begin(&mut self) -> Done<Head> {
         self.in_savepoint = false;
+        self.head = None;
         self.run("BEGIN IMMEDIATE").map_err(Self::whole)?;
         self.lock_head()
     }
@@ -79,8 +82,12 @@ impl Connection {
 
     /// The lock is held since the beginning: nobody, not even another process, can append behind our back.
     pub(crate) fn lock_head(&mut self) -> Done<Head> {
+        if let Some(head) = self.head {
+            return Ok(head);
+        }
         let found = self.fetch(HEAD, args![]).map_err(Self::whole)?;
         let head = found.first().map(rows::head).transpose().map_err(|e| Fault::new(Reach::Fatal, e))?;
+        self.head = head;
         head.ok_or_else(|| Fault::new(Reach::Fatal, "the head of the audit log is missing"))
     }
 
@@ -95,8 +102,9 @@ impl Connection {
         }
         if next != head {
             let Timestamp(highest) = next.highest;
+            let revocations = i64::try_from(next.revocations).map_err(|e| Fault::new(Reach::Fatal, e))?;
             let place = i64::try_from(next.tip.sequence).map_err(|e| Fault::new(Reach::Fatal, e))?;
-            self.execute(MOVE_HEAD, args![place, next.tip.hash, highest]).map_err(Self::whole)?;
+            self.execute(MOVE_HEAD, args![place, next.tip.hash, highest, revocations]).map_err(Self::whole)?;
         }
         self.commit_quietly()
     }

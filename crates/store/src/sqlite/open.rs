@@ -32,10 +32,8 @@ const PREPARED: usize = 256;
 const WRITER_CACHE: i64 = -32768;
 
 /// The schema, oldest first. Files are embedded so that a program and its schema cannot part.
-const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
-    Migration { version: 2, name: "head", sql: include_str!("../../migrations/sqlite/0002_head.sql") },
-];
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") }];
 
 /// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.
 ///

@@ -16,16 +16,17 @@ fn hot_statements_scan_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = open::connect(&directory.path().join("plans.db")).unwrap();
     for (sql, index) in [
-        (requests::LOAD, "sqlite_autoindex_requests_1 (id=?)"),
+        (requests::LOAD, "PRIMARY KEY (id=?)"),
         (requests::BY_MESSAGE, "requests_by_message (profile=? AND message_digest=?)"),
         (requests::BY_TRANSACTION, "requests_living (transaction_id=? AND profile=?)"),
-        (requests::BY_TEXT, "requests_by_text (transaction_id=?)"),
-        (requests::LIST, "sqlite_autoindex_requests_1 (id<?)"),
-        (requests::LIST_STATE, "requests_by_state (state=? AND id<?)"),
+        (requests::BY_TEXT, "requests_refused (transaction_id=?)"),
+        (requests::LIST, "PRIMARY KEY (id<?)"),
+        (requests::LIST_PENDING, "requests_by_state (state=? AND id<?)"),
+        (requests::LIST_DENIED, "requests_by_state (state=? AND id<?)"),
         (requests::DECIDE, "(id=?)"),
         (requests::OTHER_KEY, "requests_living (transaction_id=? AND profile=?)"),
-        (challenges::LOAD, "sqlite_autoindex_challenges_1 (id=?)"),
-        (challenges::CONSUME, "sqlite_autoindex_challenges_1 (id=?)"),
+        (challenges::LOAD, "PRIMARY KEY (id=?)"),
+        (challenges::CONSUME, "PRIMARY KEY (id=?)"),
         (certificates::LOAD, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
         (certificates::BY_SERIAL, "sqlite_autoindex_certificates_1 (serial=?)"),
         (certificates::REVOKE, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
@@ -33,7 +34,7 @@ fn hot_statements_scan_nothing() {
         (issuance::LINK, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
         (issuance::SIGN, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
         (issuance::SAVE_DER, "INTEGER PRIMARY KEY (rowid=?)"),
-        (issuance::ISSUED, "sqlite_autoindex_requests_1 (id=?)"),
+        (issuance::ISSUED, "PRIMARY KEY (id=?)"),
         (crls::REVOKED, "COVERING INDEX certificates_revoked (issuer=? AND not_after>?)"),
     ] {
         let plan = plan(&store, sql);

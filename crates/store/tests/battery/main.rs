@@ -15,6 +15,7 @@ mod crls;
 mod directory;
 mod engine;
 mod issuance;
+mod leases;
 mod on_postgres;
 mod on_sqlite;
 mod renewal;
@@ -57,7 +58,8 @@ battery! {
         abandoned_intent_is_taken_over_once, finish_without_intent, withdrawn_is_stored_revoked, own_certificates_need_no_request;
     renewal: predecessor_is_linked, race_has_one_winner, revoked_or_unsigned_predecessor, successor_is_superseded;
     certificates: round_trip, found_by_serial, listed_by_status, listed_by_text, revoked_once, counted;
-    crls: numbers_never_return, lists_what_is_revoked, round_trip;
+    crls: numbers_never_return, lists_what_is_revoked, round_trip, behind_when_something_was_revoked_since;
+    leases: one_takes_and_the_others_see_it, a_sign_of_life_keeps_it, the_fence_stops_whoever_lost_it;
     authorities: round_trip, a_key_is_never_replaced;
     directory: users, devices, settings;
     audit: chain_is_intact, records_of_a_request, heads;

@@ -51,6 +51,7 @@ impl Stage {
             http,
             https,
             tls_names: Vec::new(),
+            database: None,
         };
         let created = init(plan, SystemClock.now()).await.map_err(|e| chain(&e))?;
         open_renewal_window(&ca.join("templates/device-client.toml"))?;

@@ -1,0 +1,24 @@
+//! `lanyard bench`: figures as ratios to a floor or a peer from the same run.
+
+mod peer;
+mod report;
+mod scep;
+mod site;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What to measure.
+#[derive(Subcommand)]
+pub enum Command {
+    /// First enrolments by SCEP against a server of its own in a temporary directory.
+    Scep(scep::Arguments),
+}
+
+/// Runs it.
+pub async fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Scep(arguments) => scep::run(arguments).await,
+    }
+}

@@ -1,0 +1,48 @@
+//! Which database an installation has: its own file, or a server that several nodes share.
+
+use std::sync::Arc;
+
+use lanyard_model::secret::SecretText;
+use lanyard_store::{ports::Store, postgres, sqlite};
+
+use crate::{
+    error::ServerError,
+    installation::{Installation, create_file, read_secret},
+};
+
+/// Whether several nodes may share the database of this installation.
+#[must_use]
+pub fn is_shared(installation: &Installation) -> bool {
+    installation.database_url().exists()
+}
+
+/// Opens the database at `DIR/database.url`, or the file `DIR/lanyard.db` where there is no such address.
+///
+/// # Errors
+/// [`ServerError::Mode`], [`ServerError::File`], storage errors.
+pub async fn open(installation: &Installation) -> Result<Arc<dyn Store>, ServerError> {
+    let address = installation.database_url();
+    if !address.exists() {
+        return Ok(Arc::new(sqlite::open(&installation.database()).await?));
+    }
+    let url = read_secret(&address)?;
+    Ok(Arc::new(postgres::open(url.expose().trim()).await?))
+}
+
+/// Writes the address of a shared database, which may hold a password, into a file that only its owner can read.
+///
+/// # Errors
+/// [`ServerError::Invalid`] for anything but `postgres://`, [`ServerError::File`].
+pub fn remember(installation: &Installation, url: &SecretText) -> Result<(), ServerError> {
+    check(url)?;
+    create_file(&installation.database_url(), &format!("{}\n", url.expose().trim()))
+}
+
+/// Refuses what is no address of a PostgreSQL database, before anything is made.
+///
+/// # Errors
+/// [`ServerError::Invalid`].
+pub fn check(url: &SecretText) -> Result<(), ServerError> {
+    let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.expose().trim().starts_with(scheme));
+    if known { Ok(()) } else { Err(ServerError::Invalid("--database must begin with postgres://".into())) }
+}
