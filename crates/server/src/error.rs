@@ -65,6 +65,14 @@ pub enum ServerError {
     /// TLS cannot be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
+    /// A policy module of a profile cannot be set up, or does not allow what was asked for.
+    #[error("profile {profile}: {source}")]
+    Module {
+        /// Profile.
+        profile: String,
+        /// The module's error.
+        source: lanyard_modules::error::ModuleError,
+    },
     /// Policy.
     #[error(transparent)]
     Policy(#[from] RaError),
@@ -92,6 +100,7 @@ impl ServerError {
             Self::Config { .. } => "server.config",
             Self::Listen { .. } => "server.listen",
             Self::Tls(_) => "server.tls",
+            Self::Module { source, .. } => source.code(),
             Self::Policy(error) => error.code(),
             Self::Authority(error) => error.code(),
             Self::Store(error) => error.code(),

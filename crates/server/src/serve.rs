@@ -98,7 +98,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let master = master.ok_or_else(|| ServerError::NotFound { what: "sealed key", name: MASTER_SECRET.into() })?;
     let master = unseal.open(&master)?;
     let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
-    let policy = policy_files::load(&installation, instance, config.organization.clone())?;
+    let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
     let throttle = Throttle::new(&config.limits);
     Ok(Arc::new(Server {
@@ -113,7 +113,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         audit_secret: derive(b"lanyard-audit-head-v1"),
         telemetry: Telemetry::default(),
         throttle,
-        policy: RwLock::new(Arc::new(policy)),
+        rules: RwLock::new(rules),
         started_at: now,
         leadership: Leadership::new(node_name()?, shared),
         crl_wanted: tokio::sync::Notify::new(),

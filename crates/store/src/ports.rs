@@ -26,6 +26,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait ChallengeStore: Send + Sync {
     /// Saves a new challenge.
     async fn save_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<()>;
+    /// Saves a challenge whose id follows from what was presented; `false`, and nothing is written, if that id is taken.
+    async fn adopt_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<bool>;
     /// Finds a challenge by the id in its text.
     async fn load_challenge(&self, id: ChallengeId) -> Result<Option<ChallengeRecord>>;
 }
@@ -170,8 +172,21 @@ pub struct Signed {
     pub request: Option<RequestId>,
     /// Superseded successor to revoke.
     pub supersedes: Option<(SerialNumber, Revocation)>,
+    /// Set when the certificate may not be handed out after all: it is stored revoked, and its request becomes `Denied`.
+    pub withdrawn: Option<Withdrawal>,
     /// Events.
     pub audit: Vec<AuditEvent>,
+}
+
+/// Why a certificate that was just signed may not be handed out.
+#[derive(Debug, Clone)]
+pub struct Withdrawal {
+    /// Its revocation.
+    pub revocation: Revocation,
+    /// Stable code for the request.
+    pub reason: String,
+    /// One sentence for the request.
+    pub detail: String,
 }
 
 /// Reading and revoking certificates.

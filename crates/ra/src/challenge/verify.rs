@@ -45,6 +45,9 @@ pub(crate) fn presented(
 /// the record and the signing key, and its keyed hash must be the stored one.
 pub(crate) fn stored(record: &ChallengeRecord, keys: &ChallengeKeys) -> Result<Binding, Refusal> {
     let altered = || Refusal::new(Reason::ChallengeSignature, format!("the record of challenge {} was altered", record.id));
+    if constant_time_eq(&keys.adopted_mac(record), &record.keyed_hash) {
+        return serde_json::from_slice(&record.binding).map_err(|_| altered());
+    }
     let expiry = u32::try_from(record.expires_at.secs()).map_err(|_| altered())?;
     let text = text::encode(&Parts { id: record.id, expiry, mac: keys.mac(record.id, expiry, &record.binding) });
     presented(&text, Some(record), keys).map_err(|_| altered())

@@ -278,6 +278,9 @@ pub struct Named {
     /// The file's contents, only when one is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What is dangerous about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Users and devices travel as they are stored.

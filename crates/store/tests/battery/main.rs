@@ -49,13 +49,13 @@ macro_rules! battery {
 }
 
 battery! {
-    challenges: round_trip, unknown_is_none, same_id_twice_is_refused;
+    challenges: round_trip, unknown_is_none, same_id_twice_is_refused, one_of_many_adopts_an_id;
     requests: round_trip, newest_of_a_message, transaction_of_a_key, by_text, list_pages_newest_first, denied_replaces_pending_only,
         hold_consumes_the_challenge, hold_refuses_another_key,
         a_refusal_burns_its_challenge;
     issuance: begin_and_finish, challenge_is_consumed_once, challenge_expired_or_unknown, same_serial_is_refused,
         another_key_in_the_transaction, clock_behind, from_pending_only_once, refusals_leave_no_trace, finish_twice,
-        abandoned_intent_is_taken_over_once, finish_without_intent, own_certificates_need_no_request;
+        abandoned_intent_is_taken_over_once, finish_without_intent, withdrawn_is_stored_revoked, own_certificates_need_no_request;
     renewal: predecessor_is_linked, race_has_one_winner, revoked_or_unsigned_predecessor, successor_is_superseded;
     certificates: round_trip, found_by_serial, listed_by_status, listed_by_text, revoked_once, counted;
     crls: numbers_never_return, lists_what_is_revoked, round_trip, behind_when_something_was_revoked_since;

@@ -14,6 +14,7 @@ mod installation;
 mod interop;
 mod interrupted;
 mod nodes;
+mod policy;
 mod process;
 mod renewal;
 mod rollover;
