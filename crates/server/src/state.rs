@@ -13,8 +13,8 @@ use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
 use lanyard_store::ports::Store;
 
 use crate::{
-    clock::Clock, config::Config, installation::Installation, jobs::leadership::Leadership, keyring::CurrentKeyring,
-    modules::Modules, telemetry::Telemetry,
+    api::access::Access, clock::Clock, config::Config, edge::ndes_page::Outstanding, installation::Installation,
+    jobs::leadership::Leadership, keyring::CurrentKeyring, modules::Modules, telemetry::Telemetry,
 };
 
 /// What can be changed while the server runs.
@@ -46,6 +46,12 @@ pub struct Server {
     pub rejection_secret: SecretBytes,
     /// Key of the signed heads of the audit chain.
     pub audit_secret: SecretBytes,
+    /// Key of the hashes of API tokens.
+    pub token_secret: SecretBytes,
+    /// Who calls over the network, and how often.
+    pub access: Access,
+    /// Challenges of the NDES pages.
+    pub ndes_outstanding: Outstanding,
     /// Counters.
     pub telemetry: Telemetry,
     /// Templates, profiles and their modules.

@@ -14,4 +14,5 @@ pub mod init;
 pub mod policy;
 pub mod request;
 pub mod serve;
+pub mod token;
 pub mod unseal;

@@ -8,6 +8,7 @@ pub mod admin_socket;
 pub mod body;
 pub mod health;
 pub mod listen;
+pub mod ndes_page;
 pub mod pki;
 pub mod router;
 pub mod scep;

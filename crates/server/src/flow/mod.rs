@@ -17,3 +17,4 @@ pub mod resume;
 pub mod revoke;
 pub mod scep;
 pub mod service_certificate;
+pub mod token;
