@@ -8,6 +8,10 @@ mod remote;
 
 use std::process::ExitCode;
 
+/// An enrolment makes some thousand small allocations; the system's allocator took a twelfth of the server's time for them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }

@@ -58,6 +58,8 @@ pub enum AuditKind {
     CertificateRevoked,
     /// A CRL was signed.
     CrlIssued,
+    /// The issuing CA that is to follow the one in use was made.
+    SuccessorPrepared,
     /// A service certificate (registration, TLS) was renewed.
     ServiceCertificateRenewed,
     /// A user or device record was changed.

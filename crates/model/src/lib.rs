@@ -9,6 +9,7 @@ pub mod audit;
 pub mod authority;
 pub mod certificate;
 pub mod challenge;
+pub mod client;
 pub mod directory;
 pub mod enroll;
 pub mod id;

@@ -1,8 +1,11 @@
 //! Registration profiles: one per SCEP URL.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    client::Client,
     id::{ProfileName, TemplateName},
     module::{ModuleConfig, NdesPage},
     time::Span,
@@ -44,6 +47,18 @@ pub struct Profile {
     /// Whether GetCACert leaves out certificates whose key is not RSA. For clients that encrypt to every certificate they are offered.
     #[serde(default)]
     pub rsa_certificates_only: bool,
+    /// Which certificates GetCACert offers.
+    #[serde(default)]
+    pub ca_certificates: CaCertificates,
+    /// The same for recognised clients, instead of `ca_certificates`.
+    #[serde(default)]
+    pub ca_certificates_for: BTreeMap<Client, CaCertificates>,
+    /// Whether a device with a valid certificate of ours may fetch certificates by GetCert.
+    #[serde(default)]
+    pub get_cert: bool,
+    /// Whether a device with a valid certificate of ours may fetch the CRL by GetCRL.
+    #[serde(default)]
+    pub get_crl: bool,
     /// Life of a challenge where `--ttl` says nothing.
     #[serde(default = "challenge_lifetime")]
     pub challenge_lifetime: Span,
@@ -59,6 +74,31 @@ pub struct Profile {
     /// The page that hands out challenges as NDES does; absent means there is none.
     #[serde(default)]
     pub ndes_page: Option<NdesPage>,
+}
+
+/// Which certificates GetCACert offers. More than one come as a certs-only message, one alone comes bare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaCertificates {
+    /// The registration certificate, the issuing CA and everything above it.
+    #[default]
+    Chain,
+    /// The same without those whose key is not RSA, for clients that encrypt to every certificate they are offered.
+    Rsa,
+    /// The registration certificate alone.
+    Registration,
+}
+
+impl Profile {
+    /// Which certificates GetCACert offers to a client.
+    #[must_use]
+    pub fn offered_to(&self, client: Option<Client>) -> CaCertificates {
+        let own = client.and_then(|client| self.ca_certificates_for.get(&client)).copied();
+        match own.unwrap_or(self.ca_certificates) {
+            CaCertificates::Chain if self.rsa_certificates_only => CaCertificates::Rsa,
+            shape => shape,
+        }
+    }
 }
 
 // Devices without a battery-backed clock begin in 1970: their first message must still be accepted. The Option is the field's type,

@@ -5,12 +5,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    enroll::Protocol,
+    client::Client,
+    enroll::{Protocol, RequestedContent},
     id::{AuthorityName, DeviceId, ProfileName, RequestId, TemplateName, UserName},
     name::DistinguishedName,
+    oid::Oid,
     san::SubjectAltName,
     serial::SerialNumber,
     time::Timestamp,
+    usage::{ExtendedKeyUsages, KeyUsages},
 };
 
 /// Where a request stands.
@@ -71,8 +74,49 @@ pub struct RequestContext {
     pub digest_algorithm: Option<String>,
     /// Content encryption algorithm.
     pub content_encryption: Option<String>,
-    /// Oddities that were recognised and accommodated.
+    /// The client as it was recognised.
+    pub client: Option<Client>,
+    /// What it was recognised by, in words.
+    pub recognised_by: Option<String>,
+    /// Stable words for what was tolerated or done differently for this client, such as `ber`; each protocol room explains its own.
     pub accommodations: Vec<String>,
+    /// What else was asked for besides subject, names and key, so that the request can be judged by other rules later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+    /// When the message says it was signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<Timestamp>,
+}
+
+/// Claims of a CSR that have no place of their own in the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Asked {
+    /// keyUsage, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_usage: Option<KeyUsages>,
+    /// extendedKeyUsage, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extended_key_usage: Option<ExtendedKeyUsages>,
+    /// Whether basicConstraints with cA TRUE was asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub wants_ca: bool,
+    /// Further extensions that were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_extensions: Vec<Oid>,
+}
+
+impl Asked {
+    /// Of a CSR.
+    #[must_use]
+    pub fn of(content: &RequestedContent) -> Self {
+        Self {
+            key_usage: content.key_usage.clone(),
+            extended_key_usage: content.extended_key_usage.clone(),
+            wants_ca: content.wants_ca,
+            other_extensions: content.other_extensions.clone(),
+        }
+    }
 }
 
 /// A person's approval of a held request, as stored.

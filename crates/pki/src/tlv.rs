@@ -115,6 +115,20 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    /// Whether what is left are elements in the order of a DER SET OF (X.690, section 11.6). What cannot be read counts as sorted.
+    #[must_use]
+    pub fn is_sorted(&self) -> bool {
+        let mut reader = self.clone();
+        let mut last: &[u8] = &[];
+        while let Ok(element) = reader.any() {
+            if element.raw < last {
+                return false;
+            }
+            last = element.raw;
+        }
+        true
+    }
+
     /// The tag of the next element.
     #[must_use]
     pub fn peek(&self) -> Option<u8> {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use lanyard_model::{id::ProfileName, time::Span};
 use serde::{Deserialize, Serialize};
 
-use crate::error::ServerError;
+use crate::{error::ServerError, network::Network};
 
 /// The configuration as read. Unknown keys refuse to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Config {
     /// Limits.
     #[serde(default)]
     pub limits: Limits,
+    /// Proxies in front of the listeners.
+    #[serde(default)]
+    pub proxies: Proxies,
     /// Profile behind the NDES addresses `/certsrv/mscep/mscep.dll`.
     #[serde(default = "default_profile")]
     pub ndes_profile: ProfileName,
@@ -81,6 +84,28 @@ pub struct Limits {
     pub body_window: Span,
     /// Octets a second that a body must bring.
     pub body_rate: u64,
+    /// Wrong challenges that one source address may send within `wrong_challenge_window` before it is slowed down.
+    pub wrong_challenges: u32,
+    /// The same for all sources of one profile together.
+    pub wrong_challenges_per_profile: u32,
+    /// Time within which the counts of wrong challenges sink from a whole budget to nothing.
+    pub wrong_challenge_window: Span,
+}
+
+/// Proxies in front of the listeners, which name the client in a field of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Proxies {
+    /// Their addresses or networks. From anybody else the field counts for nothing.
+    pub trusted: Vec<Network>,
+    /// The field, in lower case.
+    pub field: String,
+}
+
+impl Default for Proxies {
+    fn default() -> Self {
+        Self { trusted: Vec::new(), field: "x-forwarded-for".into() }
+    }
 }
 
 impl Default for Limits {
@@ -89,8 +114,11 @@ impl Default for Limits {
             connections: 4096,
             head_timeout: Span::from_secs(10),
             handshake_timeout: Span::from_secs(10),
-            body_window: Span::from_secs(30),
+            body_window: Span::from_secs(28),
             body_rate: 1000,
+            wrong_challenges: 200,
+            wrong_challenges_per_profile: 2000,
+            wrong_challenge_window: Span::from_secs(300),
         }
     }
 }
@@ -117,8 +145,14 @@ impl Config {
         }
         let sound =
             config.limits.connections > 0 && config.limits.head_timeout.secs() > 0 && config.limits.body_window.secs() > 0;
-        if !sound || config.limits.handshake_timeout.secs() == 0 {
+        let throttle = &config.limits;
+        let sound = sound && throttle.wrong_challenges > 0 && throttle.wrong_challenges_per_profile > 0;
+        if !sound || config.limits.handshake_timeout.secs() == 0 || throttle.wrong_challenge_window.secs() < 1 {
             return Err(fault("limits must be greater than zero".into()));
+        }
+        let field = &config.proxies.field;
+        if field.is_empty() || !field.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return Err(fault(format!("proxies.field = \"{field}\" must be the name of a field in lower case")));
         }
         Ok(config)
     }
@@ -169,6 +203,17 @@ handshake-timeout = "{handshake}"
 # A body must bring body-rate octets a second, averaged over body-window.
 body-window = "{window}"
 body-rate = {rate}
+# Wrong challenges from one address before it is slowed down (429), and from all addresses of a profile together. The counts sink
+# to nothing within the window. Nobody is locked out: a right challenge is always served.
+wrong-challenges = {wrong}
+wrong-challenges-per-profile = {wrong_all}
+wrong-challenge-window = "{wrong_window}"
+
+[proxies]
+# Addresses or networks of proxies in front of this server, such as ["10.0.0.5"]. Only from them is the field below believed.
+trusted = [{trusted}]
+# The field in which they name the client.
+field = "{field}"
 "#,
             organization = quote(&self.organization),
             url = quote(&self.url),
@@ -185,6 +230,11 @@ body-rate = {rate}
             handshake = self.limits.handshake_timeout,
             window = self.limits.body_window,
             rate = self.limits.body_rate,
+            wrong = self.limits.wrong_challenges,
+            wrong_all = self.limits.wrong_challenges_per_profile,
+            wrong_window = self.limits.wrong_challenge_window,
+            trusted = self.proxies.trusted.iter().map(|n| quote(&n.to_string())).collect::<Vec<_>>().join(", "),
+            field = self.proxies.field,
         )
     }
 }
@@ -201,6 +251,7 @@ mod tests {
             tls_names: vec!["dns:localhost".into(), "ip:127.0.0.1".into()],
             crl: Crl::default(),
             limits: Limits::default(),
+            proxies: Proxies { trusted: vec!["10.0.0.0/8".parse().unwrap()], ..Proxies::default() },
             ndes_profile: default_profile(),
         }
     }

@@ -34,7 +34,7 @@ use lanyard_ra::service::ServiceRole;
 use lanyard_store::ports::Store;
 
 use crate::{
-    config::{Config, Crl, Limits, Listen},
+    config::{Config, Crl, Limits, Listen, Proxies},
     database,
     error::ServerError,
     flow::service_certificate,
@@ -173,6 +173,7 @@ fn config(plan: &Plan) -> Config {
         tls_names,
         crl: Crl::default(),
         limits: Limits::default(),
+        proxies: Proxies::default(),
         ndes_profile: crate::config::default_profile(),
     }
 }

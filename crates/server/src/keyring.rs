@@ -21,6 +21,9 @@ use lanyard_store::ports::Store;
 
 use crate::error::ServerError;
 
+/// Setting that names the issuing CA that is to follow the one in use.
+pub const SUCCESSOR: &str = "successor";
+
 /// A registration certificate with its keys: signs replies, decrypts requests.
 pub struct Registration {
     /// Certificate.
@@ -53,6 +56,7 @@ pub struct Keyring {
     registrations: HashMap<AuthorityName, Vec<Arc<Registration>>>,
     tls: Vec<Arc<TlsIdentity>>,
     roots: Vec<Certificate>,
+    successor: Option<AuthorityName>,
     /// The newest record it was opened from.
     newest: Option<KeyId>,
 }
@@ -69,10 +73,11 @@ impl Keyring {
     /// # Errors
     /// [`CaError::WrongUnsealKey`], [`CaError::Authority`], storage errors.
     pub async fn open(store: &dyn Store, unseal: &UnsealKey, url: &str, now: Timestamp) -> Result<Self, ServerError> {
+        let successor = store.load_setting(SUCCESSOR).await?.and_then(|name| String::from_utf8(name).ok()?.parse().ok());
         let stored = store.list_authorities().await?;
         let newest = stored.first().map(|record| record.key.clone());
         let (authorities, registrations) = (HashMap::new(), HashMap::new());
-        let mut ring = Self { authorities, registrations, tls: Vec::new(), roots: Vec::new(), newest };
+        let mut ring = Self { authorities, registrations, tls: Vec::new(), roots: Vec::new(), successor, newest };
         // Newest first: the first of a name wins where only one is used.
         for record in stored {
             ring.add(store, unseal, url, record, now).await?;
@@ -140,6 +145,18 @@ impl Keyring {
     #[must_use]
     pub fn registrations(&self, name: &AuthorityName) -> &[Arc<Registration>] {
         self.registrations.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The issuing CA that is to follow the one in use, once it is prepared.
+    #[must_use]
+    pub fn successor(&self) -> Option<&Arc<Authority>> {
+        self.authorities.get(self.successor.as_ref()?)
+    }
+
+    /// The same once there is a registration certificate of it, so that clients can be told of it.
+    #[must_use]
+    pub fn announced_successor(&self) -> Option<&Arc<Authority>> {
+        self.successor().filter(|authority| !self.registrations(authority.name()).is_empty())
     }
 
     /// The newest server certificate.

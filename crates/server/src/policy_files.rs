@@ -16,9 +16,32 @@ use crate::{
 /// # Errors
 /// [`ServerError::Policy`] naming file and key, [`ServerError::Module`], [`ServerError::File`].
 pub fn load(installation: &Installation, instance: String, organization: String) -> Result<Rules, ServerError> {
-    let templates = Templates::load(read_toml_files(&installation.templates())?)?;
-    let profiles = Profiles::load(read_toml_files(&installation.profiles())?)?;
-    let policy = Policy::new(instance, organization, templates, profiles)?;
+    let policy = load_with(installation, instance, organization, &[])?;
     let modules = Modules::load(installation, &policy)?;
     Ok(Rules { policy: Arc::new(policy), modules: Arc::new(modules) })
+}
+
+/// Templates and profiles alone, with these texts in place of the files of their name, or beside them.
+///
+/// # Errors
+/// [`ServerError::Policy`] naming file and key, [`ServerError::File`].
+pub fn load_with(
+    installation: &Installation,
+    instance: String,
+    organization: String,
+    changed: &[String],
+) -> Result<Policy, ServerError> {
+    let mut templates = read_toml_files(&installation.templates())?;
+    let mut profiles = read_toml_files(&installation.profiles())?;
+    for text in changed {
+        // What cannot be read as TOML is told with the place by whoever loads it.
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let name = table.get("name").and_then(toml::Value::as_str).unwrap_or("changed");
+        // Templates alone say by which protocols they may be had.
+        let files = if table.contains_key("protocols") { &mut templates } else { &mut profiles };
+        let file = format!("{name}.toml");
+        files.retain(|(existing, _)| *existing != file);
+        files.push((file, text.clone()));
+    }
+    Ok(Policy::new(instance, organization, Templates::load(templates)?, Profiles::load(profiles)?)?)
 }

@@ -22,7 +22,9 @@ use crate::{
     edge::{
         admin_socket,
         listen::{Acceptor, serve_tcp, serve_unix},
-        router, tls,
+        router,
+        throttle::Throttle,
+        tls,
     },
     error::ServerError,
     flow::audit_chain,
@@ -99,6 +101,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
     let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
+    let throttle = Throttle::new(&config.limits);
     Ok(Arc::new(Server {
         installation,
         config,
@@ -113,6 +116,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         access: Access::default(),
         ndes_outstanding: tokio::sync::Mutex::default(),
         telemetry: Telemetry::default(),
+        throttle,
         rules: RwLock::new(rules),
         started_at: now,
         leadership: Leadership::new(node_name()?, shared),

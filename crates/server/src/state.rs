@@ -13,8 +13,15 @@ use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
 use lanyard_store::ports::Store;
 
 use crate::{
-    api::access::Access, clock::Clock, config::Config, edge::ndes_page::Outstanding, installation::Installation,
-    jobs::leadership::Leadership, keyring::CurrentKeyring, modules::Modules, telemetry::Telemetry,
+    api::access::Access,
+    clock::Clock,
+    config::Config,
+    edge::{ndes_page::Outstanding, throttle::Throttle},
+    installation::Installation,
+    jobs::leadership::Leadership,
+    keyring::CurrentKeyring,
+    modules::Modules,
+    telemetry::Telemetry,
 };
 
 /// What can be changed while the server runs.
@@ -54,6 +61,8 @@ pub struct Server {
     pub ndes_outstanding: Outstanding,
     /// Counters.
     pub telemetry: Telemetry,
+    /// Counts of wrong challenges.
+    pub throttle: Throttle,
     /// Templates, profiles and their modules.
     pub rules: RwLock<Rules>,
     /// When this process began; what was granted before and is not signed was interrupted.

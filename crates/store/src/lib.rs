@@ -5,6 +5,7 @@
 //!
 //! Must never enter: decisions. A method does what its caller decided, or says that the facts changed meanwhile.
 
+pub mod callers;
 mod chain;
 pub mod error;
 mod migrations;
@@ -14,3 +15,4 @@ mod rows;
 mod search;
 pub mod sql;
 pub mod sqlite;
+pub mod transfer;

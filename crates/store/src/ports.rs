@@ -17,7 +17,7 @@ use lanyard_model::{
     token::TokenRecord,
 };
 
-use crate::error::StoreError;
+use crate::{callers::Callers, error::StoreError};
 
 /// Result of a storage call.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -379,6 +379,8 @@ pub trait Store:
     + PeopleStore
     + AuditStore
 {
+    /// Where work that will end in writes makes itself known, so that writes of several callers are committed together.
+    fn callers(&self) -> &Callers;
     /// Finishes the waiting writes and closes the database; later calls fail.
     async fn close(&self);
     /// A trivial read and a durable write, for the health check.

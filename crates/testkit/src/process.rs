@@ -94,6 +94,17 @@ impl Process {
         Self { http, admin: Admin::of(&site.dir), log, child, pid }
     }
 
+    /// Address of HTTPS.
+    ///
+    /// # Panics
+    /// When it does not say so.
+    #[must_use]
+    pub fn https(&self) -> SocketAddr {
+        let text = self.logged();
+        let address = text.split_once("and https://").and_then(|(_, rest)| rest.split([';', ' ', '\n']).next()?.parse().ok());
+        address.unwrap_or_else(|| panic!("no address of HTTPS: {text}"))
+    }
+
     /// Process id of the server.
     #[must_use]
     pub const fn pid(&self) -> u32 {

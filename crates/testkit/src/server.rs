@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use lanyard_model::{key::KeyKind, time::Span, time::Timestamp};
+use lanyard_model::{key::KeyKind, secret::SecretText, time::Span, time::Timestamp};
 use lanyard_pki::certificate::Certificate;
 use lanyard_server::{
     api::types::{Challenge, Order},
@@ -31,13 +31,14 @@ pub struct Builder {
     ca_key: KeyKind,
     config: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    database: Option<String>,
     /// Clock of init, moved before the start.
     clock: Arc<ShiftedClock>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { ca_key: KeyKind::EcP256, config: Vec::new(), files: Vec::new(), clock: Arc::default() }
+        Self { ca_key: KeyKind::EcP256, config: Vec::new(), files: Vec::new(), database: None, clock: Arc::default() }
     }
 }
 
@@ -87,6 +88,13 @@ impl Builder {
         self
     }
 
+    /// Keeps its data in a PostgreSQL database, which must be empty.
+    #[must_use]
+    pub fn database(mut self, url: String) -> Self {
+        self.database = Some(url);
+        self
+    }
+
     /// Adds a file to the data directory before the start, such as `templates/held.toml`.
     #[must_use]
     pub fn file(mut self, path: &str, text: impl Into<String>) -> Self {
@@ -126,7 +134,7 @@ impl Builder {
             http: any,
             https: any,
             tls_names: Vec::new(),
-            database: None,
+            database: self.database.map(SecretText::new),
         };
         let created = init(plan, self.clock.now()).await.expect("init");
         let path = dir.join("lanyard.toml");

@@ -122,7 +122,7 @@ impl Double {
         let text = |status: u16, body: Vec<u8>| -> Result<Response<Full<Bytes>>, Infallible> {
             Ok(Response::builder().status(status).body(Full::new(body.into())).unwrap())
         };
-        let answer = match decode_query(&query, post).map_err(|e| e.to_string())? {
+        let answer = match decode_query(&query, post).map_err(|e| e.to_string())?.operation {
             Operation::GetCaCaps => match self.capabilities.lock().unwrap().clone() {
                 Some(capabilities) => text(200, capabilities.into_bytes()),
                 None => text(404, b"<html>AES SHA-256</html>".to_vec()),

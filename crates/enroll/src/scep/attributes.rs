@@ -43,6 +43,10 @@ pub enum MessageType {
     RenewalReq,
     /// 20: asks for the outcome of a held request.
     CertPoll,
+    /// 21: asks for a certificate by issuer and serial number. Only where the profile allows it.
+    GetCert,
+    /// 22: asks for the CRL that covers a certificate. Only where the profile allows it.
+    GetCrl,
 }
 
 impl MessageType {
@@ -53,6 +57,8 @@ impl MessageType {
             Self::PkcsReq => "19",
             Self::RenewalReq => "17",
             Self::CertPoll => "20",
+            Self::GetCert => "21",
+            Self::GetCrl => "22",
         }
     }
 
@@ -65,6 +71,8 @@ impl MessageType {
             "19" => Ok(Self::PkcsReq),
             "17" => Ok(Self::RenewalReq),
             "20" => Ok(Self::CertPoll),
+            "21" => Ok(Self::GetCert),
+            "22" => Ok(Self::GetCrl),
             other => Err(ScepError::MessageType(other.chars().take(32).collect())),
         }
     }
@@ -76,6 +84,8 @@ impl fmt::Display for MessageType {
             Self::PkcsReq => "PKCSReq",
             Self::RenewalReq => "RenewalReq",
             Self::CertPoll => "CertPoll",
+            Self::GetCert => "GetCert",
+            Self::GetCrl => "GetCRL",
         })
     }
 }

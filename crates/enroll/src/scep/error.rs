@@ -51,6 +51,12 @@ pub enum ScepError {
     /// A RenewalReq that no certificate of ours signed.
     #[error("a RenewalReq is not signed by a certificate of this authority")]
     RenewalSigner,
+    /// A GetCert or GetCRL that no living certificate of ours signed.
+    #[error("only a device with a valid certificate of this authority may ask for certificates or CRLs")]
+    Requester,
+    /// A GetCert or GetCRL for a certificate that is not on record.
+    #[error("there is no such certificate")]
+    NoCertificate,
     /// signingTime is outside the profile's window.
     #[error("the signing time is too far from the present")]
     SigningTime,
@@ -86,6 +92,8 @@ impl ScepError {
             Self::Envelope(_) => "scep.envelope",
             Self::SignerKey => "scep.signer-key",
             Self::RenewalSigner => "scep.renewal-signer",
+            Self::Requester => "scep.requester",
+            Self::NoCertificate => "scep.no-certificate",
             Self::SigningTime => "scep.signing-time",
             Self::Reply(_) => "scep.reply",
             Self::CaCertificates(_) => "scep.ca-certificates",
@@ -101,6 +109,7 @@ impl ScepError {
             Self::Algorithm(_) | Self::Legacy(_) => FailInfo::BadAlg,
             Self::Signature(_) | Self::Envelope(_) | Self::SignerKey | Self::Structure(_) => FailInfo::BadMessageCheck,
             Self::SigningTime => FailInfo::BadTime,
+            Self::NoCertificate => FailInfo::BadCertId,
             _ => FailInfo::BadRequest,
         }
     }

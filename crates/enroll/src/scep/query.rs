@@ -8,7 +8,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use super::error::ScepError;
+use super::{accommodation::Accommodation, error::ScepError};
 
 /// Largest pkiMessage in octets.
 pub const MAX_MESSAGE: usize = 64 * 1024;
@@ -33,11 +33,22 @@ pub enum Operation {
     PkiOperation(Option<Vec<u8>>),
 }
 
+/// A query as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query<'a> {
+    /// What is asked.
+    pub operation: Operation,
+    /// `message` of anything but a PKIOperation: the CA's name as the client knows it. It is never needed.
+    pub identifier: Option<&'a str>,
+    /// What was tolerated.
+    pub accommodations: Vec<Accommodation>,
+}
+
 /// Reads the raw query (without `?`). `post` tells whether a body follows: then no `operation` means PKIOperation.
 ///
 /// # Errors
 /// [`ScepError::Query`], [`ScepError::TooLarge`].
-pub fn decode(query: &str, post: bool) -> Result<Operation, ScepError> {
+pub fn decode(query: &str, post: bool) -> Result<Query<'_>, ScepError> {
     if query.len() > MAX_QUERY {
         return Err(ScepError::TooLarge { limit: MAX_QUERY });
     }
@@ -51,26 +62,41 @@ pub fn decode(query: &str, post: bool) -> Result<Operation, ScepError> {
             message = Some(value);
         }
     }
-    match operation {
-        Some(o) if o.eq_ignore_ascii_case("GetCACaps") => Ok(Operation::GetCaCaps),
-        Some(o) if o.eq_ignore_ascii_case("GetCACert") || o.eq_ignore_ascii_case("GetCAChain") => Ok(Operation::GetCaCert),
-        Some(o) if o.eq_ignore_ascii_case("GetNextCACert") => Ok(Operation::GetNextCaCert),
-        Some(o) if o.eq_ignore_ascii_case("PKIOperation") && !post => {
-            let text = message.filter(|m| !m.is_empty()).ok_or(ScepError::Query("has no message"))?;
-            Ok(Operation::PkiOperation(Some(decode_message(text)?)))
-        }
-        Some(o) if o.eq_ignore_ascii_case("PKIOperation") => Ok(Operation::PkiOperation(None)),
-        None if post => Ok(Operation::PkiOperation(None)),
-        None => Err(ScepError::Query("has no operation")),
-        Some(_) => Err(ScepError::Query("asks for an unknown operation")),
+    let plain = |operation| Query { operation, identifier: message, accommodations: Vec::new() };
+    let is = |name: &str| operation.is_some_and(|o: &str| o.eq_ignore_ascii_case(name));
+    if operation.is_none() && !post {
+        return Err(ScepError::Query("has no operation"));
+    }
+    if operation.is_none() || (post && is("PKIOperation")) {
+        return Ok(Query { identifier: None, ..plain(Operation::PkiOperation(None)) });
+    }
+    if is("PKIOperation") {
+        let text = message.filter(|m| !m.is_empty()).ok_or(ScepError::Query("has no message"))?;
+        let (message, accommodations) = decode_message(text)?;
+        return Ok(Query { operation: Operation::PkiOperation(Some(message)), identifier: None, accommodations });
+    }
+    if is("GetCACaps") {
+        Ok(plain(Operation::GetCaCaps))
+    } else if is("GetCACert") || is("GetCAChain") {
+        Ok(plain(Operation::GetCaCert))
+    } else if is("GetNextCACert") {
+        Ok(plain(Operation::GetNextCaCert))
+    } else {
+        Err(ScepError::Query("asks for an unknown operation"))
     }
 }
 
 /// Percent-decodes and base64-decodes a message. `+` stays, a space is taken for `+`, line ends and tabs are dropped, padding may be
 /// missing, the URL-safe alphabet is understood.
-fn decode_message(text: &str) -> Result<Vec<u8>, ScepError> {
+fn decode_message(text: &str) -> Result<(Vec<u8>, Vec<Accommodation>), ScepError> {
     let fault = ScepError::Query("has a message that is not base64");
     let mut base64 = Vec::with_capacity(text.len());
+    let mut accommodations = Vec::new();
+    let mut note = |what| {
+        if !accommodations.contains(&what) {
+            accommodations.push(what);
+        }
+    };
     let mut octets = text.bytes();
     while let Some(octet) = octets.next() {
         let octet = if octet == b'%' {
@@ -78,18 +104,30 @@ fn decode_message(text: &str) -> Result<Vec<u8>, ScepError> {
             let (high, low) = (hex().ok_or(fault.clone())?, hex().ok_or(fault.clone())?);
             u8::try_from(high << 4 | low).map_err(|_| fault.clone())?
         } else {
+            if matches!(octet, b'+' | b'/') {
+                note(Accommodation::RawBase64);
+            }
             octet
         };
         match octet {
-            b'\r' | b'\n' | b'\t' => {}
+            b'\r' | b'\n' | b'\t' => note(Accommodation::LinesInQuery),
             // QUIRK(several proxies): decode the `+` that macOS and jscep send raw into a space.
-            b' ' | b'-' => base64.push(b'+'),
-            b'_' => base64.push(b'/'),
+            b' ' => {
+                note(Accommodation::SpaceInQuery);
+                base64.push(b'+');
+            }
+            b'-' | b'_' => {
+                note(Accommodation::UrlSafeBase64);
+                base64.push(if octet == b'-' { b'+' } else { b'/' });
+            }
             other => base64.push(other),
         }
     }
+    if !base64.len().is_multiple_of(4) {
+        note(Accommodation::NoPadding);
+    }
     let message = LENIENT.decode(base64).map_err(|_| fault)?;
-    if message.len() > MAX_MESSAGE { Err(ScepError::TooLarge { limit: MAX_MESSAGE }) } else { Ok(message) }
+    if message.len() > MAX_MESSAGE { Err(ScepError::TooLarge { limit: MAX_MESSAGE }) } else { Ok((message, accommodations)) }
 }
 
 /// Writes a message for the query of a GET: standard base64, percent-encoded.
@@ -103,7 +141,7 @@ mod tests {
     use super::*;
 
     fn message(query: &str) -> Result<Vec<u8>, ScepError> {
-        match decode(&format!("operation=PKIOperation&message={query}"), false)? {
+        match decode(&format!("operation=PKIOperation&message={query}"), false)?.operation {
             Operation::PkiOperation(Some(message)) => Ok(message),
             other => panic!("{other:?}"),
         }
@@ -120,15 +158,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_tolerated_is_noted_once() {
+        let noted = |text: &str| decode(&format!("operation=PKIOperation&message={text}"), false).unwrap().accommodations;
+        assert_eq!(noted("%2B%2F%2F%2BAA%3D%3D"), []);
+        assert_eq!(noted("+//+AA=="), [Accommodation::RawBase64]);
+        assert_eq!(noted("%2B%2F%2F%2B%0AAA%3D%3D%0A"), [Accommodation::LinesInQuery]);
+        assert_eq!(noted("AA%20A"), [Accommodation::SpaceInQuery]);
+        assert_eq!(noted("-__-AA"), [Accommodation::UrlSafeBase64, Accommodation::NoPadding]);
+    }
+
+    #[test]
     fn rfc8894_4_3_post_without_operation_is_pki_operation() {
-        assert_eq!(decode("", true).unwrap(), Operation::PkiOperation(None));
+        assert_eq!(decode("", true).unwrap().operation, Operation::PkiOperation(None));
         assert!(decode("", false).is_err());
     }
 
     #[test]
     fn identifiers_are_ignored_and_unknown_operations_refused() {
-        assert_eq!(decode("operation=GetCACert&message=anything%zz", false).unwrap(), Operation::GetCaCert);
-        assert_eq!(decode("operation=GetCAChain&message=0", false).unwrap(), Operation::GetCaCert);
+        assert_eq!(decode("operation=GetCACert&message=anything%zz", false).unwrap().operation, Operation::GetCaCert);
+        assert_eq!(decode("operation=GetCAChain&message=0", false).unwrap().operation, Operation::GetCaCert);
         assert!(decode("operation=GetEverything", false).is_err());
         for bad in ["", "%", "%4", "%zz", "!!!!"] {
             assert!(message(bad).is_err(), "{bad}");

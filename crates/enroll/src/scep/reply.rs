@@ -5,7 +5,7 @@ use lanyard_pki::{
     certificate::Certificate,
     cms::{
         enveloped::seal,
-        sign::{SignedAttribute, certificates_only, sign},
+        sign::{SignedAttribute, certificates_only, crls_only, sign},
     },
     crypto::random::random,
     key::Signer,
@@ -29,6 +29,17 @@ pub enum CertRep<'a> {
     Success {
         /// DER, the issued one first: several clients take the first.
         certificates: &'a [&'a [u8]],
+        /// Signer certificate of the request.
+        recipient: &'a Certificate,
+        /// Its key.
+        recipient_key: &'a PublicKey,
+        /// How the request was encrypted.
+        mirror: Mirror,
+    },
+    /// The newest CRL, for a GetCRL; encrypted to the signer of the request.
+    Crl {
+        /// DER.
+        crl: &'a [u8],
         /// Signer certificate of the request.
         recipient: &'a Certificate,
         /// Its key.
@@ -62,7 +73,7 @@ pub struct Replier<'a> {
 /// [`ScepError::Own`] when a key fails, or the requester's key cannot be encrypted to.
 pub fn encode(reply: CertRep<'_>, to: &ReplyTo, by: Replier<'_>) -> Result<Vec<u8>, ScepError> {
     let status = match reply {
-        CertRep::Success { .. } => PkiStatus::Success,
+        CertRep::Success { .. } | CertRep::Crl { .. } => PkiStatus::Success,
         CertRep::Failure { .. } => PkiStatus::Failure,
         CertRep::Pending => PkiStatus::Pending,
     };
@@ -79,6 +90,10 @@ pub fn encode(reply: CertRep<'_>, to: &ReplyTo, by: Replier<'_>) -> Result<Vec<u
     match reply {
         CertRep::Success { certificates, recipient, recipient_key, mirror } => {
             let bag = certificates_only(certificates);
+            content = Some(seal(&bag, recipient, recipient_key, mirror.cipher, mirror.transport).map_err(ScepError::Own)?);
+        }
+        CertRep::Crl { crl, recipient, recipient_key, mirror } => {
+            let bag = crls_only(&[crl]);
             content = Some(seal(&bag, recipient, recipient_key, mirror.cipher, mirror.transport).map_err(ScepError::Own)?);
         }
         CertRep::Failure { fail_info, text } => {
@@ -101,4 +116,17 @@ pub fn ca_certificates(certificates: &[&[u8]]) -> (&'static str, Vec<u8>) {
         [one] => ("application/x-x509-ca-cert", one.to_vec()),
         several => ("application/x-x509-ca-ra-cert", certificates_only(several)),
     }
+}
+
+/// Media type of the answer to GetNextCACert.
+pub const NEXT_CA_CERTIFICATE: &str = "application/x-x509-next-ca-cert";
+
+/// The body of the answer to GetNextCACert (section 4.7.1): the certificates that will be offered after the rollover, signed by the
+/// registration certificate that is offered now.
+///
+/// # Errors
+/// [`ScepError::Own`] when the key fails.
+pub fn next_ca_certificates(certificates: &[&[u8]], by: Replier<'_>) -> Result<Vec<u8>, ScepError> {
+    let bag = certificates_only(certificates);
+    sign(Some(&bag), Vec::new(), Digest::Sha256, by.signer, by.certificate, &[by.certificate]).map_err(ScepError::Own)
 }

@@ -1,6 +1,6 @@
 //! A pkiMessage on the server's side: decoded, verified, then decrypted (the pipeline of RFC 8894, section 3.2).
 
-use lanyard_model::{key::PublicKey, secret::SecretBytes, time::Timestamp};
+use lanyard_model::{key::PublicKey, secret::SecretBytes, serial::SerialNumber, time::Timestamp};
 use lanyard_pki::{
     certificate::Certificate,
     cms::{
@@ -17,10 +17,14 @@ use lanyard_pki::{
 };
 
 use super::{
+    accommodation::{self, Accommodation},
     attributes::{MAX_TRANSACTION_ID, MESSAGE_TYPE, MessageType, SENDER_NONCE, TRANSACTION_ID, nonce, printable, signing_time},
     error::ScepError,
     query::MAX_MESSAGE,
 };
+
+/// Octets of a senderNonce (section 3.2.1.5); others are echoed all the same.
+const NONCE_LENGTH: usize = 16;
 
 /// What a reply needs to know of the message it answers. Read before anything is verified, so that a refusal can be addressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,7 @@ pub struct PkiMessage {
     /// signingTime, if it was sent.
     pub signing_time: Option<Timestamp>,
     envelope: Vec<u8>,
+    signer_info: SignerInfo,
 }
 
 /// A message that was taken apart: where a reply would go, and whether the message holds.
@@ -58,6 +63,8 @@ pub struct Received {
     pub reply_to: Option<ReplyTo>,
     /// The signer certificate, if it could be found; not authenticated.
     pub signer: Option<Certificate>,
+    /// What was tolerated so far.
+    pub accommodations: Vec<Accommodation>,
     /// The verified message, or why it is refused.
     pub message: Result<PkiMessage, ScepError>,
 }
@@ -65,15 +72,12 @@ pub struct Received {
 /// Takes a message apart and verifies its signature. `legacy` accepts SHA-1.
 #[must_use]
 pub fn decode(bytes: &[u8], legacy: bool) -> Received {
-    let refused = |error| Received { reply_to: None, signer: None, message: Err(error) };
+    let refused = |error| Received { reply_to: None, signer: None, accommodations: Vec::new(), message: Err(error) };
     if bytes.len() > MAX_MESSAGE {
         return refused(ScepError::TooLarge { limit: MAX_MESSAGE });
     }
     let signed = match SignedData::decode(bytes) {
         Ok(signed) => signed,
-        Err(error @ PkiError::Unsupported { what: "digest" | "signature algorithm", .. }) => {
-            return refused(ScepError::Algorithm(error));
-        }
         Err(error) => return refused(ScepError::Structure(error)),
     };
     let Some(signer_info) = signed.signers.first() else {
@@ -85,7 +89,11 @@ pub fn decode(bytes: &[u8], legacy: bool) -> Received {
         Ok(reply_to) => verify(&signed, signer_info, signer.as_ref(), reply_to, legacy),
         Err(error) => Err(error.clone()),
     };
-    Received { reply_to: reply_to.ok(), signer, message }
+    let mut accommodations = accommodation::of_message(&signed, signer_info, signer.as_ref());
+    if reply_to.as_ref().is_ok_and(|to| to.nonce.len() != NONCE_LENGTH) {
+        accommodations.push(Accommodation::NonceLength);
+    }
+    Received { reply_to: reply_to.ok(), signer, accommodations, message }
 }
 
 fn reply_to(signer: &SignerInfo) -> Result<ReplyTo, ScepError> {
@@ -109,6 +117,9 @@ fn verify(
     // Message types are an allow-list, looked at before any other branch.
     let message_type = MessageType::from_text(&reply_to.message_type)?;
     let bad = ScepError::Signature(PkiError::BadSignature { what: "message" });
+    if let Some(error) = &signer_info.unsupported {
+        return Err(ScepError::Algorithm(error.clone()));
+    }
     let signer = signer.ok_or(bad.clone())?;
     if signer_info.digest == Digest::Sha1 && !legacy {
         return Err(ScepError::Legacy("SHA-1"));
@@ -126,6 +137,7 @@ fn verify(
         signer_key,
         signing_time: signing_time(signer_info)?,
         envelope,
+        signer_info: signer_info.clone(),
     })
 }
 
@@ -186,10 +198,21 @@ impl PkiMessage {
         rejection_secret: &SecretBytes,
     ) -> Result<(SecretBytes, Mirror), ScepError> {
         let named = keys.iter().find_map(|key| envelope.0.recipient(key.certificate).map(|recipient| (key, recipient)));
-        let (key, recipient): (&RegistrationKey<'_>, &Recipient) = named.ok_or(ScepError::Envelope(PkiError::Decrypt))?;
-        let plain = envelope.0.open(recipient, key.decrypter, rejection_secret).map_err(ScepError::Envelope)?;
+        let opened = named.ok_or(PkiError::Decrypt).and_then(|(key, recipient): (&RegistrationKey<'_>, &Recipient)| {
+            Ok((envelope.0.open(recipient, key.decrypter, rejection_secret)?, recipient))
+        });
+        let (plain, recipient) = opened.map_err(|error| {
+            self.spend_a_verification();
+            ScepError::Envelope(error)
+        })?;
         let transport = recipient.transport.unwrap_or(KeyTransport::Pkcs1);
         Ok((plain, Mirror { cipher: envelope.0.cipher, transport }))
+    }
+
+    /// Verifies the message once more, for nothing but the time it takes: a message whose envelope holds no readable request must not be
+    /// refused sooner than one whose request has a wrong signature (security.md, section 2, "SCEP decryption").
+    fn spend_a_verification(&self) {
+        let _ = std::hint::black_box(self.signer_info.verify(&self.signer_key, oids::DATA, &self.envelope));
     }
 
     /// Reads the decrypted request of a PKCSReq or RenewalReq and verifies its own signature. For a self-signed signer the keys must be
@@ -205,7 +228,11 @@ impl PkiMessage {
     ) -> Result<CertificationRequest, ScepError> {
         let csr = decode_csr(plain.expose(), legacy).map_err(|error| match error {
             PkiError::Unsupported { what: "public key", .. } => ScepError::Key(error),
-            other => ScepError::Envelope(other),
+            PkiError::BadSignature { .. } => ScepError::Envelope(error),
+            other => {
+                self.spend_a_verification();
+                ScepError::Envelope(other)
+            }
         })?;
         if !signer_is_ours && csr.content.key.spki != self.signer_key.spki {
             return Err(ScepError::SignerKey);
@@ -227,6 +254,24 @@ impl PkiMessage {
         };
         read().map_err(ScepError::Envelope)
     }
+
+    /// Reads the decrypted question of a GetCert or GetCRL (IssuerAndSerialNumber): the issuer's name as encoded and the serial number.
+    ///
+    /// # Errors
+    /// [`ScepError::Envelope`]; [`ScepError::NoCertificate`] for a serial number that no certificate can have.
+    pub fn issuer_and_serial(&self, plain: &SecretBytes) -> Result<(Vec<u8>, SerialNumber), ScepError> {
+        let read = || {
+            let mut reader = Reader::sequence_of(plain.expose(), "IssuerAndSerialNumber")?;
+            let issuer = reader.expect(tag::SEQUENCE)?.raw.to_vec();
+            let serial = reader.expect(tag::INTEGER)?.contents.to_vec();
+            reader.finish()?;
+            Ok((issuer, serial))
+        };
+        let (issuer, serial) = read().map_err(ScepError::Envelope)?;
+        let positive = serial.first().is_some_and(|first| *first < 0x80);
+        let serial = SerialNumber::from_magnitude(&serial).filter(|_| positive);
+        Ok((issuer, serial.ok_or(ScepError::NoCertificate)?))
+    }
 }
 
 impl Envelope {
@@ -241,5 +286,18 @@ impl Envelope {
     #[must_use]
     pub const fn cipher(&self) -> ContentCipher {
         self.0.cipher
+    }
+
+    /// What was tolerated, and what the reply will do alike.
+    #[must_use]
+    pub fn accommodations(&self, keys: &[RegistrationKey<'_>]) -> Vec<Accommodation> {
+        let oaep = self.mirror(keys).is_some_and(|mirror| matches!(mirror.transport, KeyTransport::Oaep(_)));
+        let noted = [
+            (self.0.is_ber, Accommodation::Ber),
+            (self.0.cipher.is_legacy(), Accommodation::LegacyCipher),
+            (self.0.recipients.len() > 1, Accommodation::SeveralRecipients),
+            (oaep, Accommodation::Oaep),
+        ];
+        noted.into_iter().filter(|(odd, _)| *odd).map(|(_, what)| what).collect()
     }
 }

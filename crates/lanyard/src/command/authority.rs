@@ -45,6 +45,16 @@ pub enum Command {
         #[arg(long, default_value = "issuing")]
         name: String,
     },
+    /// Make the CA that is to follow the issuing CA, and announce it to SCEP clients (GetNextCACert).
+    #[command(after_help = "Example:\n  lanyard ca successor --dir ca\n\n\
+        The successor has a key of the same kind under the same root, and its own registration certificate. Nothing is issued from it yet.")]
+    Successor {
+        #[command(flatten)]
+        target: Target,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Form of exported CA certificates.
@@ -73,6 +83,14 @@ pub async fn run(command: Command) -> ExitCode {
         Command::Crl { target, name } => match target.post::<_, u64>(&format!("/authorities/{}/crl", encode(&name)), &()).await {
             Ok(number) => {
                 print::line(&format!("CRL {number} of {name} is signed"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => error.report(),
+        },
+        Command::Successor { target, json } => match target.post::<_, String>("/authorities/issuing/successor", &()).await {
+            Ok(name) if json => print::json(&name),
+            Ok(name) => {
+                print::line(&format!("{name} is made and announced; show it with 'lanyard ca show'"));
                 ExitCode::SUCCESS
             }
             Err(error) => error.report(),

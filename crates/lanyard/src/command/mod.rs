@@ -15,4 +15,5 @@ pub mod policy;
 pub mod request;
 pub mod serve;
 pub mod token;
+pub mod trial;
 pub mod unseal;

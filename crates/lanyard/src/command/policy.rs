@@ -50,6 +50,10 @@ pub enum ProfileCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Check changed files, and try them on stored requests before they are in force.
+    #[command(after_help = "Example:\n  lanyard profile check --dir ca --file strict.toml --replay 30d\n\n\
+        Exits with 1 when somebody would be refused or held. Nothing is changed, and templates are tried in the same way.")]
+    Check(super::trial::Check),
     /// Print a profile's file.
     #[command(after_help = "Example:\n  lanyard profile show --dir ca legacy")]
     Show {
@@ -80,6 +84,7 @@ pub async fn run_profile(command: ProfileCommand) -> ExitCode {
     match command {
         ProfileCommand::List { target, json } => list(&target, "/profiles", json).await,
         ProfileCommand::Show { target, name } => show(&target, &format!("/profiles/{}", encode(&name))).await,
+        ProfileCommand::Check(check) => super::trial::run(check).await,
         ProfileCommand::Reload { target } => reload(&target).await,
     }
 }

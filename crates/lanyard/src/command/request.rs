@@ -133,6 +133,8 @@ fn tell(answer: Result<Request, crate::admin::CallError>, json: bool) -> ExitCod
                 ("Challenge", none(request.challenge)),
                 ("Decision", none(request.reason)),
                 ("Decided by", none(request.decided_by)),
+                ("Client", none(request.client)),
+                ("Accommodated", Some(request.accommodations.join(", ")).filter(|words| !words.is_empty())),
             ]);
             print::line("");
             for line in request.story {

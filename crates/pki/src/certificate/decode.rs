@@ -21,6 +21,7 @@ const WHAT: &str = "certificate";
 pub struct Certificate {
     der: Vec<u8>,
     tbs: Vec<u8>,
+    version: Option<u32>,
     serial: Vec<u8>,
     issuer: Vec<u8>,
     subject: Vec<u8>,
@@ -43,7 +44,7 @@ impl Certificate {
         let signature = outer.octet_aligned_bits()?;
         outer.finish()?;
         let mut fields = tbs.reader(WHAT);
-        fields.optional(tag::context(0))?;
+        let version = fields.optional(tag::context(0))?.and_then(|e| e.reader(WHAT).small().ok());
         let serial = fields.expect(tag::INTEGER)?;
         fields.expect(tag::SEQUENCE)?;
         let issuer = fields.expect(tag::SEQUENCE)?;
@@ -60,6 +61,7 @@ impl Certificate {
         Ok(Self {
             der: der.to_vec(),
             tbs: tbs.raw.to_vec(),
+            version,
             serial: serial.contents.to_vec(),
             issuer: issuer.raw.to_vec(),
             subject: subject.raw.to_vec(),
@@ -81,6 +83,17 @@ impl Certificate {
     #[must_use]
     pub fn tbs(&self) -> &[u8] {
         &self.tbs
+    }
+
+    /// The version field as written: 2 in certificates of version 3, `None` when it was left out, as it must be in version 1.
+    #[must_use]
+    pub const fn version_written(&self) -> Option<u32> {
+        self.version
+    }
+
+    /// The two times of the validity as received.
+    pub(super) fn validity_der(&self) -> &[u8] {
+        &self.validity
     }
 
     /// SHA-256 over the whole certificate.

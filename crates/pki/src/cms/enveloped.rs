@@ -50,6 +50,8 @@ pub struct EnvelopedData {
     pub recipients: Vec<Recipient>,
     /// Content encryption.
     pub cipher: ContentCipher,
+    /// Whether it came in an encoding that is not DER.
+    pub is_ber: bool,
     iv: Vec<u8>,
     ciphertext: Vec<u8>,
 }
@@ -88,6 +90,8 @@ impl EnvelopedData {
         algorithm.finish()?;
         let encrypted = content.any()?;
         content.finish()?;
+        // Chunks under a context tag stay as they are when the rest is normalised.
+        let is_ber = der != bytes || encrypted.tag == 0xa0;
         let ciphertext = match encrypted.tag {
             0x80 => ber::join_chunks(true, encrypted.contents, WHAT)?,
             0xa0 => ber::join_chunks(false, encrypted.contents, WHAT)?,
@@ -96,7 +100,7 @@ impl EnvelopedData {
         if iv.len() != cipher.iv_length() {
             return Err(PkiError::Malformed { what: "initialisation vector", at: 0 });
         }
-        Ok(Self { recipients, cipher, iv, ciphertext })
+        Ok(Self { recipients, cipher, is_ber, iv, ciphertext })
     }
 
     /// The recipient entry that names this certificate.

@@ -97,6 +97,21 @@ pub fn certificates_only<T: AsRef<[u8]>>(certificates: &[T]) -> Vec<u8> {
     )
 }
 
+/// A SignedData that carries nothing but CRLs (RFC 8894, section 3.3.2.1, for GetCRL).
+#[must_use]
+pub fn crls_only<T: AsRef<[u8]>>(crls: &[T]) -> Vec<u8> {
+    content_info(
+        oids::SIGNED_DATA,
+        &write::sequence(&[
+            write::integer(1),
+            write::constructed::<Vec<u8>>(tag::SET, &[]),
+            write::sequence(&[write::oid(oids::DATA)]),
+            write::constructed(tag::context(1), crls),
+            write::constructed::<Vec<u8>>(tag::SET, &[]),
+        ]),
+    )
+}
+
 /// ContentInfo.
 pub(super) fn content_info(oid: Oid, content: &[u8]) -> Vec<u8> {
     write::sequence(&[write::oid(oid), write::explicit(0, content)])

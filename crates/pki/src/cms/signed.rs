@@ -35,6 +35,8 @@ pub struct SignedData {
     pub crls: Vec<Vec<u8>>,
     /// Signers.
     pub signers: Vec<SignerInfo>,
+    /// Whether it came in an encoding that is not DER: indefinite or overlong lengths, strings in chunks.
+    pub is_ber: bool,
 }
 
 /// How a message names the certificate of a signer or recipient.
@@ -95,12 +97,17 @@ pub struct Attribute {
 pub struct SignerInfo {
     /// Names its certificate.
     pub identifier: Identifier,
-    /// Digest algorithm.
+    /// Digest algorithm; SHA-256 when `unsupported` is set.
     pub digest: Digest,
-    /// Signature algorithm.
+    /// Signature algorithm; that of PKCS#1 when `unsupported` is set.
     pub algorithm: SignatureAlgorithm,
+    /// Why the signature can never be verified: an algorithm is not known. The attributes are read all the same, so that the sender can
+    /// be told.
+    pub unsupported: Option<PkiError>,
     /// Signed attributes.
     pub attributes: Vec<Attribute>,
+    /// Whether they came in another order than DER's.
+    pub is_unsorted: bool,
     signed_attributes: Option<Vec<u8>>,
     signature: Vec<u8>,
 }
@@ -152,7 +159,7 @@ impl SignedData {
             }
             signers.push(SignerInfo::read(infos.sequence()?)?);
         }
-        Ok(Self { content_type, content, certificates, crls, signers })
+        Ok(Self { content_type, content, certificates, crls, signers, is_ber: der != bytes })
     }
 }
 
@@ -201,9 +208,18 @@ impl SignerInfo {
     fn read(mut reader: Reader<'_>) -> Result<Self, PkiError> {
         reader.small()?;
         let identifier = Identifier::read(&mut reader)?;
-        let digest = Digest::from_oid(reader.sequence()?.oid()?)?;
+        let digest_oid = reader.sequence()?.oid()?;
         let signed = reader.optional(tag::context(0))?;
-        let algorithm = SignatureAlgorithm::decode(reader.sequence()?, Some(digest))?;
+        let algorithm_fields = reader.sequence()?;
+        let algorithms = Digest::from_oid(digest_oid)
+            .and_then(|digest| Ok((digest, SignatureAlgorithm::decode(algorithm_fields, Some(digest))?)));
+        let (digest, algorithm, unsupported) = match algorithms {
+            Ok((digest, algorithm)) => (digest, algorithm, None),
+            Err(error @ PkiError::Unsupported { .. }) => {
+                (Digest::Sha256, SignatureAlgorithm::RsaPkcs1(Digest::Sha256), Some(error))
+            }
+            Err(error) => return Err(error),
+        };
         let signature = reader.expect(tag::OCTET_STRING)?.contents.to_vec();
         reader.optional(tag::context(1))?;
         reader.finish()?;
@@ -211,8 +227,9 @@ impl SignerInfo {
             None => Vec::new(),
             Some(element) => attributes(element.reader("signed attributes"))?,
         };
+        let is_unsorted = signed.as_ref().is_some_and(|e| !e.reader("signed attributes").is_sorted());
         let signed_attributes = signed.map(|e| e.contents.to_vec());
-        Ok(Self { identifier, digest, algorithm, attributes, signed_attributes, signature })
+        Ok(Self { identifier, digest, algorithm, unsupported, attributes, is_unsorted, signed_attributes, signature })
     }
 
     /// The single value of an attribute: its identifier octet and contents.
@@ -235,6 +252,9 @@ impl SignerInfo {
     /// [`PkiError::BadSignature`], [`PkiError::Unsupported`].
     pub fn verify(&self, key: &PublicKey, content_type: Oid, content: &[u8]) -> Result<(), PkiError> {
         let bad = PkiError::BadSignature { what: WHAT };
+        if let Some(error) = &self.unsupported {
+            return Err(error.clone());
+        }
         let signed = self.signed_attributes.as_ref().ok_or(bad.clone())?;
         if self.algorithm.digest() != self.digest && self.algorithm != SignatureAlgorithm::Ed25519 {
             return Err(bad);

@@ -9,6 +9,7 @@ use crate::{
     signature::{Digest, SignatureAlgorithm},
     spki,
     tlv::{Reader, tag},
+    write::is_printable_string,
 };
 
 /// Largest request in octets.
@@ -25,6 +26,10 @@ pub struct CertificationRequest {
     pub challenge: Option<SecretText>,
     /// Algorithm of its signature.
     pub algorithm: SignatureAlgorithm,
+    /// Whether its attributes came in another order than DER's.
+    pub is_unsorted: bool,
+    /// Whether the challengePassword is a PrintableString with characters that have no place in one.
+    pub is_challenge_unprintable: bool,
 }
 
 /// Reads a request and verifies its signature. `legacy` accepts SHA-1 in it.
@@ -67,16 +72,21 @@ pub fn decode(der: &[u8], legacy: bool) -> Result<CertificationRequest, PkiError
         key,
     };
     let mut challenge = None;
+    let mut is_unsorted = false;
     if let Some(attributes) = attributes {
+        is_unsorted = !attributes.reader(WHAT).is_sorted();
         read_attributes(attributes.reader(WHAT), &mut content, &mut challenge)?;
     }
-    Ok(CertificationRequest { content, challenge, algorithm })
+    let is_challenge_unprintable =
+        challenge.as_ref().is_some_and(|(text, tag)| *tag == tag::PRINTABLE_STRING && !is_printable_string(text.expose()));
+    let challenge = challenge.map(|(text, _)| text);
+    Ok(CertificationRequest { content, challenge, algorithm, is_unsorted, is_challenge_unprintable })
 }
 
 fn read_attributes(
     mut reader: Reader<'_>,
     content: &mut RequestedContent,
-    challenge: &mut Option<SecretText>,
+    challenge: &mut Option<(SecretText, u8)>,
 ) -> Result<(), PkiError> {
     let mut seen = Vec::new();
     while !reader.is_empty() {
@@ -96,7 +106,7 @@ fn read_attributes(
             oids::CHALLENGE_PASSWORD => {
                 let value = values.any()?;
                 values.finish()?;
-                *challenge = Some(SecretText::new(name::string(&value, "challengePassword")?));
+                *challenge = Some((SecretText::new(name::string(&value, "challengePassword")?), value.tag));
             }
             oids::EXTENSION_REQUEST | oids::MS_EXTENSION_REQUEST => {
                 if seen.contains(&oids::EXTENSION_REQUEST) && seen.contains(&oids::MS_EXTENSION_REQUEST) {

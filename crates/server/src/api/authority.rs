@@ -21,7 +21,13 @@ use super::{
     router::actor,
     types::{Authority, Named, digest},
 };
-use crate::{error::ServerError, flow::crl, installation::read_file, policy_files, state::Server};
+use crate::{
+    error::ServerError,
+    flow::{crl, scep::ISSUING, successor},
+    installation::read_file,
+    policy_files,
+    state::Server,
+};
 
 /// `GET /authorities`.
 pub async fn list(State(server): State<Arc<Server>>) -> ApiResult<Vec<Authority>> {
@@ -52,6 +58,18 @@ pub async fn list(State(server): State<Arc<Server>>) -> ApiResult<Vec<Authority>
 pub async fn issue_crl(State(server): State<Arc<Server>>, Path(name): Path<String>) -> ApiResult<u64> {
     let name: AuthorityName = name.parse().map_err(|e: lanyard_model::id::IdError| ServerError::Invalid(e.to_string()))?;
     Ok(Json(crl::issue(&server, &name).await?.number))
+}
+
+/// `POST /authorities/{name}/successor`: makes and announces the CA that is to follow.
+pub async fn prepare_successor(
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+    extensions: Extensions,
+) -> ApiResult<String> {
+    if name != ISSUING {
+        return Err(ServerError::NotFound { what: "issuing authority", name: printable(&name) }.into());
+    }
+    Ok(Json(successor::prepare(&server, &actor(&extensions)).await?.to_string()))
 }
 
 /// `GET /templates`.

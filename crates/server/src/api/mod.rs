@@ -12,6 +12,7 @@ pub mod certificates;
 pub mod challenges;
 pub mod directory;
 pub mod problem;
+pub mod replay;
 pub mod requests;
 pub mod router;
 pub mod story;

@@ -10,7 +10,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{access, audit, authority, certificates, challenges, directory, requests, tokens};
+use super::{access, audit, authority, certificates, challenges, directory, replay, requests, tokens};
 use crate::{api::access::Caller, edge::listen::Peer, state::Server};
 
 /// Largest call, in octets.
@@ -39,11 +39,13 @@ fn calls() -> Router<Arc<Server>> {
         .route("/requests/{id}/deny", post(requests::deny))
         .route("/authorities", get(authority::list))
         .route("/authorities/{name}/crl", post(authority::issue_crl))
+        .route("/authorities/{name}/successor", post(authority::prepare_successor))
         .route("/templates", get(authority::templates))
         .route("/templates/{name}", get(authority::template))
         .route("/profiles", get(authority::profiles))
         .route("/profiles/{name}", get(authority::profile))
         .route("/policy/reload", post(authority::reload))
+        .route("/policy/replay", post(replay::try_out))
         .route("/users", get(directory::list_users).put(directory::save_user))
         .route("/devices", get(directory::list_devices).put(directory::save_device))
         .route("/audit", get(audit::list))

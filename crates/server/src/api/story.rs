@@ -1,5 +1,6 @@
 //! The story of a request in plain words: what was asked, what was decided, why, what to do.
 
+use lanyard_enroll::scep::accommodation::Accommodation;
 use lanyard_model::{
     request::{RequestRecord, RequestState},
     text::printable,
@@ -13,7 +14,9 @@ use crate::{error::ServerError, state::Server};
 /// # Errors
 /// Storage errors.
 pub async fn tell(server: &Server, record: &RequestRecord) -> Result<Vec<String>, ServerError> {
-    let mut lines = vec![asked(record), how(record), decided(record)];
+    let mut lines = vec![asked(record), how(record)];
+    lines.extend(who(record));
+    lines.push(decided(record));
     if let Some((why, remedy)) = record.reason.as_deref().and_then(explain) {
         lines.push(format!("Why: {why}"));
         lines.push(format!("What to do: {remedy}"));
@@ -59,6 +62,22 @@ fn how(record: &RequestRecord) -> String {
     format!("It came by {} through profile {}: {}.", record.protocol, record.profile, parts.join(", "))
 }
 
+/// Which client it was, and what was done for it.
+fn who(record: &RequestRecord) -> Option<String> {
+    let context = &record.context;
+    let clauses: Vec<&str> = context
+        .accommodations
+        .iter()
+        .map(|word| Accommodation::from_word(word).map_or(word.as_str(), |known| known.clause()))
+        .collect();
+    let client = match (&context.client, &context.recognised_by) {
+        (Some(client), Some(by)) => format!("The client was recognised as {client} by {by}"),
+        _ if clauses.is_empty() => return None,
+        _ => "The client was not recognised".to_owned(),
+    };
+    Some(if clauses.is_empty() { format!("{client}.") } else { format!("{client}; for it {}.", clauses.join("; ")) })
+}
+
 fn decided(record: &RequestRecord) -> String {
     let detail = record.detail.as_deref().map_or_else(|| "no reason is recorded".into(), printable);
     let when = record.decided_at.map(|t| format!(" at {t}")).unwrap_or_default();
@@ -101,9 +120,10 @@ pub fn explain(code: &str) -> Option<(&'static str, &'static str)> {
             "The message is signed by another key than the one to be certified.",
             "a first request must be signed by its own key, a renewal by the certificate that is renewed",
         ),
-        "scep.message-type" => {
-            ("The message type is none that is served.", "only PKCSReq, RenewalReq and CertPoll are understood")
-        }
+        "scep.message-type" => (
+            "The message type is none that is served.",
+            "only PKCSReq, RenewalReq and CertPoll are; GetCert and GetCRL where the profile says get-cert or get-crl",
+        ),
         "scep.renewal-signer" => (
             "A RenewalReq must be signed with a certificate of this authority.",
             "enrol with a challenge instead; the old certificate may be from another authority",
@@ -115,6 +135,14 @@ pub fn explain(code: &str) -> Option<(&'static str, &'static str)> {
         "scep.key" => {
             ("The key is too small or of a kind that is not accepted.", "let the device make an RSA key of 2048 bits or more")
         }
+        "scep.requester" => (
+            "Only a device with a valid certificate of this authority may ask for certificates or CRLs by SCEP.",
+            "let it enrol first, or fetch /ca and /crl by HTTP, which anybody may",
+        ),
+        "scep.no-certificate" => (
+            "A certificate or CRL was asked for that is not on record.",
+            "check issuer and serial number; certificates are found by 'lanyard cert list'",
+        ),
         "scep.signing-time" => {
             ("The device's clock is too far from ours.", "set the device's clock, or widen signing-time-window")
         }

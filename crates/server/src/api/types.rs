@@ -165,6 +165,15 @@ pub struct Request {
     pub peer: Option<String>,
     /// Software of the peer.
     pub user_agent: Option<String>,
+    /// The client as it was recognised, such as `apple`.
+    #[serde(default)]
+    pub client: Option<String>,
+    /// What it was recognised by.
+    #[serde(default)]
+    pub recognised_by: Option<String>,
+    /// What was tolerated or done differently, by stable words.
+    #[serde(default)]
+    pub accommodations: Vec<String>,
     /// When it came.
     pub received_at: String,
     /// When it was decided.

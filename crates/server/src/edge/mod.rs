@@ -6,10 +6,14 @@
 
 pub mod admin_socket;
 pub mod body;
+mod client_address;
 pub mod health;
 pub mod listen;
 pub mod ndes_page;
 pub mod pki;
 pub mod router;
 pub mod scep;
+mod scep_certificates;
+mod scep_evidence;
+pub mod throttle;
 pub mod tls;

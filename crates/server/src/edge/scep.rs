@@ -1,13 +1,16 @@
 //! SCEP over HTTP (RFC 8894, section 4).
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
-    body::Body,
     extract::{Path, Request, State},
     http::{
-        HeaderMap, HeaderValue, Method, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT},
+        HeaderValue, Method, StatusCode,
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
     response::{IntoResponse, Response},
 };
@@ -15,18 +18,19 @@ use lanyard_enroll::scep::{
     capabilities::Capabilities,
     error::ScepError,
     query::{MAX_MESSAGE, Operation, decode},
-    reply::ca_certificates,
 };
-use lanyard_model::{profile::Profile, request::RequestContext, text::printable};
-use lanyard_pki::certificate::Certificate;
+use lanyard_model::{profile::Profile, request::RequestContext};
 
 use super::{
     body::{BodyError, read_body},
-    listen::Peer,
+    client_address::client_address,
+    scep_certificates,
+    scep_evidence::HttpEvidence,
+    throttle::{self, Admission},
 };
 use crate::{
     error::{ServerError, chain},
-    flow::scep::{authority_name, pki_operation},
+    flow::scep::pki_operation,
     state::Server,
 };
 
@@ -69,52 +73,58 @@ async fn answer(server: &Server, profile: &str, request: Request) -> Response {
             return response;
         }
     };
-    match decode(request.uri().query().unwrap_or_default(), post) {
-        Ok(Operation::GetCaCaps) => {
-            let capabilities = Capabilities::offered(profile.legacy_algorithms, false).encode();
+    let query = match decode(request.uri().query().unwrap_or_default(), post) {
+        Ok(query) => query,
+        Err(ScepError::TooLarge { .. }) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"),
+        Err(_) => return plain(StatusCode::BAD_REQUEST, "the query is not understood"),
+    };
+    let evidence = HttpEvidence::of(&request, &query);
+    match query.operation {
+        Operation::GetCaCaps => {
+            let next = server.keyring.get().announced_successor().is_some();
+            let capabilities = Capabilities::offered(profile.legacy_algorithms, next).encode();
             ([(CONTENT_TYPE, "text/plain")], capabilities).into_response()
         }
-        Ok(Operation::GetCaCert) => ca_certificate(server, profile).unwrap_or_else(|error| internal(&error)),
-        Ok(Operation::GetNextCaCert) => plain(StatusCode::NOT_FOUND, "there is no next CA certificate"),
-        Ok(Operation::PkiOperation(message)) => operation(server, profile, message, request).await,
-        Err(ScepError::TooLarge { .. }) => plain(StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"),
-        Err(_) => plain(StatusCode::BAD_REQUEST, "the query is not understood"),
+        Operation::GetCaCert => scep_certificates::current(server, profile, &evidence).unwrap_or_else(|error| internal(&error)),
+        Operation::GetNextCaCert => match scep_certificates::next(server, profile) {
+            Ok(Some(response)) => response,
+            Ok(None) => plain(StatusCode::NOT_FOUND, "there is no next CA certificate"),
+            Err(error) => internal(&error),
+        },
+        Operation::PkiOperation(message) => {
+            let address = client_address(&request, &server.config.proxies);
+            let context = evidence.context(&request, address);
+            let message = match message {
+                Some(message) => message,
+                None => match body(server, request).await {
+                    Ok(message) => message,
+                    Err(refused) => return refused,
+                },
+            };
+            operation(server, profile, &message, context, address).await
+        }
     }
 }
 
-fn ca_certificate(server: &Server, profile: &Profile) -> Result<Response, ServerError> {
-    let authority = authority_name()?;
-    let ring = server.keyring.get();
-    let registration = ring.registrations(&authority).first().cloned();
-    let registration =
-        registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: authority.to_string() })?;
-    let mut certificates = vec![registration.certificate.der()];
-    let chain = ring.chain(&authority);
-    // QUIRK(scepclient 2.1.0): encrypts to every certificate offered, and crashes on one whose key is not RSA.
-    let usable = |c: &Certificate| !profile.rsa_certificates_only || c.public_key().is_ok_and(|key| key.kind.is_rsa());
-    let offered = chain.iter().filter(|c| (profile.include_root || !c.is_self_issued()) && usable(c));
-    certificates.extend(offered.map(|c| c.der()));
-    let (media_type, body) = ca_certificates(&certificates);
-    Ok(([(CONTENT_TYPE, media_type)], body).into_response())
-}
-
-async fn operation(server: &Server, profile: &Profile, message: Option<Vec<u8>>, request: Request) -> Response {
+async fn operation(
+    server: &Server,
+    profile: &Profile,
+    message: &[u8],
+    context: RequestContext,
+    address: Option<IpAddr>,
+) -> Response {
     let began = Instant::now();
-    let context = context(&request);
-    let message = match message {
-        Some(message) => message,
-        None => match read_body(request.into_body(), MAX_MESSAGE, &server.config.limits).await {
-            Ok(body) => body,
-            Err(BodyError::TooLarge) => {
-                return refused(server, "too-large", StatusCode::PAYLOAD_TOO_LARGE, "the message is too large");
+    let _turn = match address {
+        None => None,
+        Some(address) => match server.throttle.admit(address, &profile.name).await {
+            Admission::Now(turn) => turn,
+            Admission::Later(wait) => {
+                server.telemetry.count("lanyard_http_refused_total", &[("cause", "throttled".to_owned())]);
+                return too_many(wait);
             }
-            Err(BodyError::TooSlow) => {
-                return refused(server, "slow-body", StatusCode::REQUEST_TIMEOUT, "the message came too slowly");
-            }
-            Err(BodyError::Broken) => return refused(server, "broken-body", StatusCode::BAD_REQUEST, "the message broke off"),
         },
     };
-    let answer = match pki_operation(server, profile, &message, context).await {
+    let answer = match pki_operation(server, profile, message, context).await {
         Ok(answer) => answer,
         Err(error) => {
             server.telemetry.count("lanyard_requests_total", &labels(profile, "failed"));
@@ -123,9 +133,15 @@ async fn operation(server: &Server, profile: &Profile, message: Option<Vec<u8>>,
     };
     server.telemetry.count("lanyard_requests_total", &labels(profile, answer.outcome));
     server.telemetry.observe("lanyard_request_seconds", began.elapsed());
-    let mut response = match answer.reply {
-        Some(reply) => ([(CONTENT_TYPE, PKI_MESSAGE)], reply).into_response(),
-        None => plain(StatusCode::BAD_REQUEST, "the message is not a SCEP pkiMessage"),
+    let guessed = answer.reason.as_deref().is_some_and(throttle::is_guess);
+    let wait = address.filter(|_| guessed).and_then(|address| server.throttle.wrong(address, &profile.name));
+    let mut response = match (wait, answer.reply) {
+        (Some(wait), _) => {
+            server.telemetry.count("lanyard_http_refused_total", &[("cause", "throttled".to_owned())]);
+            too_many(wait)
+        }
+        (None, Some(reply)) => ([(CONTENT_TYPE, PKI_MESSAGE)], reply).into_response(),
+        (None, None) => plain(StatusCode::BAD_REQUEST, "the message is not a SCEP pkiMessage"),
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -135,22 +151,23 @@ async fn operation(server: &Server, profile: &Profile, message: Option<Vec<u8>>,
     response
 }
 
+async fn body(server: &Server, request: Request) -> Result<Vec<u8>, Response> {
+    read_body(request.into_body(), MAX_MESSAGE, &server.config.limits).await.map_err(|error| match error {
+        BodyError::TooLarge => refused(server, "too-large", StatusCode::PAYLOAD_TOO_LARGE, "the message is too large"),
+        BodyError::TooSlow => refused(server, "slow-body", StatusCode::REQUEST_TIMEOUT, "the message came too slowly"),
+        BodyError::Broken => refused(server, "broken-body", StatusCode::BAD_REQUEST, "the message broke off"),
+    })
+}
+
+/// 429 with a time to come back, in whole seconds.
+fn too_many(wait: Duration) -> Response {
+    let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "too many wrong challenges; try again later");
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)));
+    response
+}
+
 fn labels(profile: &Profile, outcome: &'static str) -> [(&'static str, String); 3] {
     [("protocol", "scep".into()), ("profile", profile.name.to_string()), ("outcome", outcome.into())]
-}
-
-fn context(request: &Request<Body>) -> RequestContext {
-    RequestContext {
-        peer: request.extensions().get::<Peer>().map(ToString::to_string),
-        user_agent: text(request.headers(), USER_AGENT),
-        method: Some(request.method().to_string()),
-        ..RequestContext::default()
-    }
-}
-
-fn text(headers: &HeaderMap, name: axum::http::HeaderName) -> Option<String> {
-    let value = String::from_utf8_lossy(headers.get(name)?.as_bytes()).chars().take(200).collect::<String>();
-    Some(printable(&value))
 }
 
 fn refused(server: &Server, cause: &'static str, status: StatusCode, why: &'static str) -> Response {

@@ -8,7 +8,10 @@ use lanyard_model::{
 use lanyard_store::ports::RequestFilter;
 
 use super::ask;
-use crate::{error::ServerError, state::Server};
+use crate::{
+    error::{ServerError, chain},
+    state::Server,
+};
 
 /// Stable code of the outcome.
 pub const REASON: &str = "server.request-expired";
@@ -48,22 +51,31 @@ pub async fn expire(server: &Server, record: &RequestRecord) -> Result<(), Serve
     Ok(())
 }
 
-/// Expires every held request that is due.
+/// Expires every held request that is due. One that cannot be expired does not keep the others waiting.
 ///
 /// # Errors
-/// Storage errors.
+/// The last of the storage errors, after all requests were tried.
 pub async fn expire_due(server: &Server) -> Result<(), ServerError> {
+    let mut last_error = None;
     let mut filter = RequestFilter { state: Some(RequestState::Pending), before: None, limit: 500 };
     loop {
         let page = server.store.list_requests(filter.clone()).await?;
         for record in &page {
-            if is_due(server, record, server.now()) {
-                expire(server, record).await?;
+            if !is_due(server, record, server.now()) {
+                continue;
+            }
+            if let Err(error) = expire(server, record).await {
+                // A person, the device's own poll or another node may have been faster; then there is nothing left to do.
+                let decided = server.store.load_request(record.id).await?.is_none_or(|r| r.state != RequestState::Pending);
+                if !decided {
+                    tracing::error!(request = %record.id, error = %chain(&error), "a held request cannot be expired");
+                    last_error = Some(error);
+                }
             }
         }
         match page.last() {
             Some(last) if page.len() == 500 => filter.before = Some(last.id),
-            _ => return Ok(()),
+            _ => return last_error.map_or(Ok(()), Err),
         }
     }
 }

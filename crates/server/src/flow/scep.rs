@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use lanyard_enroll::scep::{
+    accommodation::Accommodation,
     attributes::{FailInfo, MessageType},
     error::ScepError,
+    recognise::{Evidence, recognise},
     reply::{CertRep, Replier, encode},
     request::{Envelope, Mirror, PkiMessage, RegistrationKey, ReplyTo, decode},
 };
@@ -13,14 +15,15 @@ use lanyard_model::{
     enroll::{EnrollRequest, Protocol, RequestSigner},
     id::{AuthorityName, RequestId},
     profile::Profile,
-    request::{RequestContext, RequestRecord, RequestState},
+    request::{Asked, RequestContext, RequestRecord, RequestState},
+    secret::SecretBytes,
 };
 use lanyard_pki::{certificate::Certificate, crypto::digest::sha256, signature::Digest};
 
 use super::{
     enroll::enroll,
     outcome::{self, Outcome},
-    record, resume,
+    record, resume, scep_fetch,
 };
 use crate::{
     error::{ServerError, chain},
@@ -39,20 +42,22 @@ pub struct Answer {
     pub reply: Option<Vec<u8>>,
     /// The word for metrics.
     pub outcome: &'static str,
+    /// Stable code of a refusal; for us, not for the peer.
+    pub reason: Option<String>,
 }
 
 /// Where a message stands while it is being answered.
-struct Session<'a> {
-    server: &'a Server,
-    profile: &'a Profile,
+pub(super) struct Session<'a> {
+    pub(super) server: &'a Server,
+    pub(super) profile: &'a Profile,
     id: RequestId,
     digest: [u8; 32],
     context: RequestContext,
-    ring: Arc<Keyring>,
+    pub(super) ring: Arc<Keyring>,
     authority: AuthorityName,
 }
 
-/// Answers a PKIOperation.
+/// Answers a PKIOperation. `context` holds what is known before the message is read, the words of [`Accommodation`] among it.
 ///
 /// # Errors
 /// Our own failures only; they become HTTP 500 and leave nothing issued that is not stored.
@@ -62,10 +67,27 @@ pub async fn pki_operation(
     message: &[u8],
     context: RequestContext,
 ) -> Result<Answer, ServerError> {
+    let _at_work = server.store.callers().enter();
     let id = RequestId::generate(server.now());
     let authority = authority_name()?;
-    let session = Session { server, profile, id, digest: sha256(message), context, ring: server.keyring.get(), authority };
-    session.answer(message).await
+    let mut session = Session { server, profile, id, digest: sha256(message), context, ring: server.keyring.get(), authority };
+    let answer = session.answer(message).await?;
+    let context = &session.context;
+    tracing::info!(
+        request = %answer.request,
+        profile = %profile.name,
+        outcome = answer.outcome,
+        reason = answer.reason,
+        message_type = context.message_type,
+        digest = context.digest_algorithm,
+        cipher = context.content_encryption,
+        client = context.client.map(|client| client.as_str()),
+        recognised_by = context.recognised_by,
+        accommodations = context.accommodations.join(" "),
+        peer = context.peer,
+        "SCEP message answered"
+    );
+    Ok(answer)
 }
 
 /// Name of the authority that SCEP issues from.
@@ -77,9 +99,11 @@ pub fn authority_name() -> Result<AuthorityName, ServerError> {
 }
 
 impl Session<'_> {
-    async fn answer(mut self, bytes: &[u8]) -> Result<Answer, ServerError> {
+    async fn answer(&mut self, bytes: &[u8]) -> Result<Answer, ServerError> {
         let legacy = self.profile.legacy_algorithms;
         let received = decode(bytes, legacy);
+        received.accommodations.iter().for_each(|one| self.note(*one));
+        self.recognise(received.reply_to.as_ref());
         if let Some(reply_to) = &received.reply_to {
             self.context.message_type = Some(lanyard_model::text::printable(&reply_to.message_type));
             self.context.digest_algorithm = Some(reply_to.digest.name().to_owned());
@@ -89,7 +113,7 @@ impl Session<'_> {
             Err(error) => return self.refuse(received.reply_to.as_ref(), None, &error).await,
         };
         let reply_to = message.reply_to.clone();
-        if let Err(error) = self.check_signing_time(&message) {
+        if let Err(error) = self.check_type(&message).and_then(|()| self.check_signing_time(&message)) {
             return self.refuse(Some(&reply_to), Some(&message), &error).await;
         }
         // The algorithms are judged before any key is touched.
@@ -98,17 +122,56 @@ impl Session<'_> {
             Err(error) => return self.refuse(Some(&reply_to), Some(&message), &error).await,
         };
         self.context.content_encryption = Some(envelope.cipher().name().to_owned());
+        let tolerated = envelope.accommodations(&self.keys());
+        tolerated.into_iter().for_each(|one| self.note(one));
         if let Some(answer) = self.repeated(&message, &envelope).await? {
             return Ok(answer);
         }
         match self.open(&message, &envelope) {
             Ok(Opened::Poll(mirror)) => self.poll(&message, mirror).await,
+            Ok(Opened::Fetch(plain, mirror)) => match scep_fetch::fetch(self, &message, &plain, mirror).await? {
+                Ok(reply) => Ok(Answer { request: self.id, reply: Some(reply), outcome: "answered", reason: None }),
+                Err(error) => self.refuse(Some(&reply_to), Some(&message), &error).await,
+            },
             Ok(Opened::Request(request, mirror)) => {
                 let outcome = enroll(self.server, &request, &self.context).await?;
                 self.reply(&message, mirror, &outcome)
             }
             Err(error) => self.refuse(Some(&reply_to), Some(&message), &error).await,
         }
+    }
+
+    /// Puts down what was tolerated, once.
+    fn note(&mut self, what: Accommodation) {
+        let words = &mut self.context.accommodations;
+        if !words.iter().any(|word| word == what.as_str()) {
+            words.push(what.as_str().to_owned());
+        }
+    }
+
+    fn recognise(&mut self, to: Option<&ReplyTo>) {
+        let accommodations: Vec<Accommodation> =
+            self.context.accommodations.iter().filter_map(|word| Accommodation::from_word(word)).collect();
+        let evidence = Evidence {
+            user_agent: self.context.user_agent.as_deref(),
+            identifier: None,
+            transaction: to.map(|to| to.transaction.as_str()),
+            accommodations: &accommodations,
+        };
+        if let Some(recognised) = recognise(&evidence) {
+            self.context.client = Some(recognised.client);
+            self.context.recognised_by = Some(recognised.by.to_owned());
+        }
+    }
+
+    /// Types that are known but not offered are refused like unknown ones, before anything is decrypted.
+    fn check_type(&self, message: &PkiMessage) -> Result<(), ScepError> {
+        let offered = match message.message_type {
+            MessageType::GetCert => self.profile.get_cert,
+            MessageType::GetCrl => self.profile.get_crl,
+            MessageType::PkcsReq | MessageType::RenewalReq | MessageType::CertPoll => true,
+        };
+        if offered { Ok(()) } else { Err(ScepError::MessageType(message.reply_to.message_type.clone())) }
     }
 
     fn check_signing_time(&self, message: &PkiMessage) -> Result<(), ScepError> {
@@ -129,13 +192,14 @@ impl Session<'_> {
     }
 
     /// The same message again: its stored outcome, if it has one that lasts.
-    async fn repeated(&self, message: &PkiMessage, envelope: &Envelope) -> Result<Option<Answer>, ServerError> {
+    async fn repeated(&mut self, message: &PkiMessage, envelope: &Envelope) -> Result<Option<Answer>, ServerError> {
         let found = self.server.store.find_request_by_message(&self.profile.name, self.digest).await?;
         // A refused message is judged anew. So is a renewal that was interrupted: its certificate still proves who asks.
         let lasting =
             |r: &RequestRecord| r.state != RequestState::Denied && !(r.renews.is_some() && resume::is_abandoned(self.server, r));
         let Some(record) = found.filter(lasting) else { return Ok(None) };
         let Some(mirror) = envelope.mirror(&self.keys()) else { return Ok(None) };
+        self.note(Accommodation::RepeatAsPoll);
         tracing::info!(request = %self.id, earlier = %record.id, "the same message again: the stored outcome answers it");
         let outcome = self.outcome_of(&record).await?;
         self.reply(message, mirror, &outcome).map(|answer| Some(Answer { request: record.id, ..answer }))
@@ -148,11 +212,15 @@ impl Session<'_> {
         outcome::of_record(self.server, record).await
     }
 
-    fn open(&self, message: &PkiMessage, envelope: &Envelope) -> Result<Opened, ScepError> {
+    fn open(&mut self, message: &PkiMessage, envelope: &Envelope) -> Result<Opened, ScepError> {
         let (plain, mirror) = message.open(envelope, &self.keys(), &self.server.rejection_secret)?;
-        if message.message_type == MessageType::CertPoll {
-            message.issuer_and_subject(&plain)?;
-            return Ok(Opened::Poll(mirror));
+        match message.message_type {
+            MessageType::CertPoll => {
+                message.issuer_and_subject(&plain)?;
+                return Ok(Opened::Poll(mirror));
+            }
+            MessageType::GetCert | MessageType::GetCrl => return Ok(Opened::Fetch(plain, mirror)),
+            MessageType::PkcsReq | MessageType::RenewalReq => {}
         }
         let signer = self.classify(&message.signer);
         let ours = matches!(signer, RequestSigner::Ours { .. });
@@ -160,6 +228,15 @@ impl Session<'_> {
             return Err(ScepError::RenewalSigner);
         }
         let csr = message.certification_request(&plain, ours, self.profile.legacy_algorithms)?;
+        let noted = [
+            (csr.algorithm.digest() == Digest::Sha1, Accommodation::LegacyDigest),
+            (csr.is_unsorted, Accommodation::UnsortedCsrAttributes),
+            (csr.is_challenge_unprintable, Accommodation::ChallengeAlphabet),
+            (ours && message.message_type == MessageType::PkcsReq, Accommodation::RenewalAsPkcsReq),
+        ];
+        noted.into_iter().filter(|(odd, _)| *odd).for_each(|(_, what)| self.note(what));
+        self.context.asked = Some(Asked::of(&csr.content));
+        self.context.signed_at = message.signing_time;
         let request = EnrollRequest {
             id: self.id,
             protocol: Protocol::Scep,
@@ -179,7 +256,7 @@ impl Session<'_> {
 
     /// By certificate, not by message type. Every certificate that none of our authorities signed counts as self-signed: it
     /// authenticates nothing, and only carries the key that is to be certified.
-    fn classify(&self, signer: &Certificate) -> RequestSigner {
+    pub(super) fn classify(&self, signer: &Certificate) -> RequestSigner {
         match (self.ring.issuer_of(signer), signer.serial()) {
             (Some(authority), Some(serial)) => {
                 RequestSigner::Ours { issuer: authority.name().clone(), serial, digest: signer.fingerprint() }
@@ -205,7 +282,7 @@ impl Session<'_> {
         }
     }
 
-    fn replier(&self) -> Result<Replier<'_>, ServerError> {
+    pub(super) fn replier(&self) -> Result<Replier<'_>, ServerError> {
         let registration = self.registrations().first();
         let registration =
             registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: ISSUING.into() })?;
@@ -230,7 +307,11 @@ impl Session<'_> {
             }
         };
         let reply = reply.map_err(|e| ServerError::Conflict(chain(&e)))?;
-        Ok(Answer { request: self.id, reply: Some(reply), outcome: outcome.word() })
+        let reason = match outcome {
+            Outcome::Refused { reason } => Some(reason.clone()),
+            Outcome::Issued { .. } | Outcome::Pending => None,
+        };
+        Ok(Answer { request: self.id, reply: Some(reply), outcome: outcome.word(), reason })
     }
 
     /// Refuses a message that does not hold as a message: stored, audited, and answered with its failInfo.
@@ -257,12 +338,14 @@ impl Session<'_> {
             Some(to) => Some(encode(failure, to, self.replier()?).map_err(|e| ServerError::Conflict(chain(&e)))?),
             None => None,
         };
-        Ok(Answer { request: self.id, reply, outcome: "refused" })
+        Ok(Answer { request: self.id, reply, outcome: "refused", reason: Some(error.code().to_owned()) })
     }
 }
 
 /// What was in the envelope.
 enum Opened {
     Poll(Mirror),
+    /// The question of a GetCert or GetCRL.
+    Fetch(SecretBytes, Mirror),
     Request(Box<EnrollRequest>, Mirror),
 }

@@ -116,21 +116,23 @@ async fn reload_keyring(server: &Server) -> Result<(), ServerError> {
 pub async fn renew_service_certificates(server: &Server) -> Result<(), ServerError> {
     let ring = server.keyring.get();
     let now = server.now();
-    let name = authority_name()?;
+    let issuing = authority_name()?;
     let mut due = Vec::new();
-    let registration = ring.registrations(&name).first();
-    if registration.is_none_or(|r| service_certificate::is_due(r.not_before, r.not_after, now)) {
-        due.push(ServiceRole::Registration);
+    for name in [Some(&issuing), ring.successor().map(|a| a.name())].into_iter().flatten() {
+        let registration = ring.registrations(name).first();
+        if registration.is_none_or(|r| service_certificate::is_due(r.not_before, r.not_after, now)) {
+            due.push((ServiceRole::Registration, name));
+        }
     }
     if ring.tls().is_none_or(|t| service_certificate::is_due(t.not_before, t.not_after, now)) {
-        due.push(ServiceRole::TlsServer);
+        due.push((ServiceRole::TlsServer, &issuing));
     }
     if due.is_empty() {
         return Ok(());
     }
-    for role in due {
+    for (role, name) in due {
         let order = service_certificate::Order {
-            authority: ring.authority(&name)?,
+            authority: ring.authority(name)?,
             organization: &server.config.organization,
             names: service_certificate::names(role, &server.config.tls_names)?,
             by: "job:service-certificates",

@@ -13,4 +13,11 @@ pub(crate) mod session;
 mod statement;
 mod tls;
 
+pub(crate) use open::connect;
 pub use open::open;
+pub(crate) use statement::rows;
+
+/// An error with what the server said.
+pub(crate) fn described(error: tokio_postgres::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    statement::Described::from(error).into()
+}

@@ -40,6 +40,20 @@ const MIGRATIONS: &[Migration] = &[
 /// # Errors
 /// [`StoreError::Open`], [`StoreError::Migrate`].
 pub async fn open(url: &str) -> Result<Database> {
+    let address = prepare(url).await?.0;
+    Database::start(
+        Connection::Postgres(Box::new(Session::new(address.clone()))),
+        AnyReaders::Postgres(Readers::new(address, READERS)),
+    )
+}
+
+/// A connection of its own to a database whose schema is up to date.
+pub(crate) async fn connect(url: &str) -> Result<Inner> {
+    Ok(prepare(url).await?.1.inner)
+}
+
+/// Connects, checks the version and brings the schema up to date.
+async fn prepare(url: &str) -> Result<(Address, Client)> {
     let shown = without_password(url);
     let cannot = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: shown.clone(), source };
     let address = Address::parse(url).map_err(cannot)?;
@@ -51,11 +65,7 @@ pub async fn open(url: &str) -> Result<Database> {
     })?;
     check_version(&client.inner).await.map_err(cannot)?;
     migrate(&mut client.inner).await?;
-    drop(client);
-    Database::start(
-        Connection::Postgres(Box::new(Session::new(address.clone()))),
-        AnyReaders::Postgres(Readers::new(address, READERS)),
-    )
+    Ok((address, client))
 }
 
 /// The address without what nobody else may know.

@@ -50,7 +50,7 @@ impl<'a> FromSql<'a> for Value {
 }
 
 /// A result as the ports read it.
-pub(super) fn rows(columns: &Arc<[String]>, found: &[tokio_postgres::Row]) -> Result<Vec<Row>, tokio_postgres::Error> {
+pub(crate) fn rows(columns: &Arc<[String]>, found: &[tokio_postgres::Row]) -> Result<Vec<Row>, tokio_postgres::Error> {
     let row = |row: &tokio_postgres::Row| {
         let values = (0..columns.len()).map(|n| row.try_get(n)).collect::<Result<Vec<Value>, _>>()?;
         Ok(Row { columns: Arc::clone(columns), values })

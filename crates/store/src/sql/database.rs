@@ -19,6 +19,7 @@ use super::{
     writer::{self, Job, QUEUE, Writer},
 };
 use crate::{
+    callers::Callers,
     error::StoreError,
     ports::{Result, Store},
     postgres, sqlite,
@@ -35,6 +36,7 @@ struct Inner {
     /// Told when the writer has ended.
     ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
     commits: Arc<AtomicU64>,
+    callers: Callers,
     /// Held while a CRL gets its number and its list, so that a higher number never comes with an older list.
     crl: tokio::sync::Mutex<()>,
 }
@@ -61,7 +63,8 @@ impl Database {
         let (sender, queue) = mpsc::channel(QUEUE);
         let (ending, ended) = oneshot::channel();
         let on_thread = matches!(connection, Connection::Sqlite(_));
-        let writer = Writer::new(connection, Arc::clone(&commits));
+        let callers = Callers::default();
+        let writer = Writer::new(connection, Arc::clone(&commits), callers.clone());
         let run = async move {
             writer.run(queue).await;
             let _ = ending.send(());
@@ -79,6 +82,7 @@ impl Database {
             queue: Mutex::new(Some(sender)),
             ended: tokio::sync::Mutex::new(Some(ended)),
             commits,
+            callers,
             crl: tokio::sync::Mutex::new(()),
         })))
     }
@@ -146,6 +150,10 @@ const BEAT: &str = "UPDATE heartbeat SET beats = beats + 1 WHERE id = 1";
 
 #[async_trait]
 impl Store for Database {
+    fn callers(&self) -> &Callers {
+        &self.0.callers
+    }
+
     async fn close(&self) {
         let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(queue);

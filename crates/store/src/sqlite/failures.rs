@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{connection, open};
 use crate::{
+    callers::Callers,
     error::StoreError,
     ports::Result,
     sql::{
@@ -64,7 +65,7 @@ fn connection(path: &Path) -> rusqlite::Connection {
 fn start(connection: rusqlite::Connection) -> mpsc::Sender<Box<dyn Job>> {
     let (sender, queue) = mpsc::channel(64);
     let connection = Connection::Sqlite(connection::Connection::new(connection));
-    tokio::spawn(Writer::new(connection, Arc::new(AtomicU64::new(0))).run(queue));
+    tokio::spawn(Writer::new(connection, Arc::new(AtomicU64::new(0)), Callers::default()).run(queue));
     sender
 }
 

@@ -10,7 +10,9 @@ mod open;
 pub(crate) mod readers;
 mod statement;
 
+pub(crate) use open::connect;
 pub use open::open;
+pub(crate) use statement::value;
 
 #[cfg(test)]
 mod failures;

@@ -2,7 +2,7 @@
 
 use std::{fs::OpenOptions, path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, config::DbConfig};
 
 use super::{connection, readers::Readers};
 use crate::{
@@ -50,7 +50,7 @@ pub async fn open(path: &Path) -> Result<Database> {
 }
 
 /// The writer's connection and those for reading.
-pub(super) fn connect(path: &Path) -> Result<(Connection, Vec<Connection>)> {
+pub(crate) fn connect(path: &Path) -> Result<(Connection, Vec<Connection>)> {
     let cannot = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.display().to_string(), source };
     create(path).map_err(|e| cannot(e.into()))?;
     let mut writer = writer(path).map_err(|e| cannot(e.into()))?;
@@ -66,6 +66,8 @@ pub(super) fn connect(path: &Path) -> Result<(Connection, Vec<Connection>)> {
 fn settings(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
+    // Otherwise a statement that could use a partial index is prepared again for each value bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     // A memory map turns a disk error into a signal that ends the process, and a stray pointer into a damaged file.

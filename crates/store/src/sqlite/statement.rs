@@ -66,7 +66,8 @@ fn bind(statement: &mut Statement<'_>, args: &[Value]) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn value(stored: ValueRef<'_>) -> Value {
+/// A stored value.
+pub(crate) fn value(stored: ValueRef<'_>) -> Value {
     match stored {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(value) => Value::Integer(value),

@@ -19,7 +19,7 @@ const CA: &str = "lanyard";
 pub struct Certmonger {
     folder: TempDir,
     // Killed when it is dropped.
-    _daemon: Child,
+    daemon: Child,
 }
 
 impl Certmonger {
@@ -32,19 +32,28 @@ impl Certmonger {
         for name in ["requests", "cas", "config", "tmp", "certs"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        // Its own signing CA is of no use here, and takes seconds to make.
-        std::fs::write(folder.path().join("config/certmonger.conf"), "[defaults]\n[selfsign]\n[local]\n").unwrap();
-        let mut command = Command::new(program("certmonger", "certmonger"));
-        environment(&mut command, folder.path());
-        command.args(["-n", "-L", "-d", "2", "-P"]).arg(folder.path().join("socket"));
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
-        let daemon = command.spawn().unwrap();
-        let socket = folder.path().join("socket");
-        until("certmonger's socket", || async { socket.exists().then_some(()) }).await;
-        let this = Self { folder, _daemon: daemon };
-        until("certmonger", || async { this.getcert(&["list-cas"]).await.success.then_some(()) }).await;
+        let daemon = spawn(folder.path(), "");
+        let this = Self { folder, daemon };
+        this.answers().await;
         this
+    }
+
+    /// Ends the daemon and starts it again on the same records: from now on it renews what ends within this many seconds.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn restart_renewing_within(mut self, seconds: i64) -> Self {
+        self.daemon.kill().await.unwrap();
+        let _ = std::fs::remove_file(self.folder.path().join("socket"));
+        self.daemon = spawn(self.folder.path(), &format!("enroll_ttls = {seconds}\n"));
+        self.answers().await;
+        self
+    }
+
+    async fn answers(&self) {
+        let socket = self.folder.path().join("socket");
+        until("certmonger's socket", || async { socket.exists().then_some(()) }).await;
+        until("certmonger", || async { self.getcert(&["list-cas"]).await.success.then_some(()) }).await;
     }
 
     /// Runs getcert.
@@ -84,6 +93,16 @@ impl Certmonger {
     /// Asks for another certificate with the same key, signed by the one it has. It sends the spent challenge along.
     pub async fn resubmit(&self) -> Done {
         self.getcert(&["resubmit", "-i", "device"]).await
+    }
+
+    /// The same with another challenge.
+    pub async fn resubmit_with(&self, challenge: &str) -> Done {
+        self.getcert(&["resubmit", "-i", "device", "-L", challenge]).await
+    }
+
+    /// Waits until the one request is in this state.
+    pub async fn in_state(&self, state: &str) {
+        until(state, || async { (self.state().await == state).then_some(()) }).await;
     }
 
     /// Asks for another certificate with a new key. It sends the spent challenge along.
@@ -133,6 +152,18 @@ impl Certmonger {
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
+}
+
+/// Starts the daemon with these further defaults.
+fn spawn(folder: &Path, defaults: &str) -> Child {
+    // Its own signing CA is of no use here, and takes seconds to make.
+    std::fs::write(folder.join("config/certmonger.conf"), format!("[defaults]\n{defaults}[selfsign]\n[local]\n")).unwrap();
+    let mut command = Command::new(program("certmonger", "certmonger"));
+    environment(&mut command, folder);
+    command.args(["-n", "-L", "-d", "2", "-P"]).arg(folder.join("socket"));
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
+    command.spawn().unwrap()
 }
 
 fn environment(command: &mut Command, folder: &Path) {

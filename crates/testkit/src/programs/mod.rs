@@ -3,7 +3,10 @@
 pub mod certmonger;
 pub mod openssl;
 pub mod pkilint;
+pub mod postgres;
 pub mod scepclient;
+pub mod strongswan;
+pub mod vectors;
 
 use std::{
     path::{Path, PathBuf},

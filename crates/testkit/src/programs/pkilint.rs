@@ -42,6 +42,30 @@ pub async fn lint_crl(crl: &[u8], severity: &str) -> BTreeSet<String> {
     lint("lint_crl", &file, severity).await
 }
 
+/// Lints many certificates in one process; findings of severity ERROR.
+///
+/// # Panics
+/// When it cannot be run, or did not lint all of them.
+pub async fn lint_certificates(certificates: &[Certificate]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut list = String::new();
+    for (n, certificate) in certificates.iter().enumerate() {
+        let path = folder.path().join(format!("{n}.der"));
+        std::fs::write(&path, certificate.der()).unwrap();
+        list.push_str(&format!("{}\n", path.display()));
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/programs/lint_many.py");
+    std::fs::write(folder.path().join("list"), &list).unwrap();
+    let mut command = Command::new(tool("python3"));
+    command.arg(script).stdin(std::fs::File::open(folder.path().join("list")).unwrap());
+    let output = command.output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let last = lines.pop().unwrap_or_default();
+    assert_eq!(last, format!("linted\t{}", certificates.len()), "{}", String::from_utf8_lossy(&output.stderr));
+    lines
+}
+
 async fn lint(name: &str, file: &Path, severity: &str) -> BTreeSet<String> {
     let mut command = Command::new(tool(name));
     command.arg("lint");

@@ -140,6 +140,7 @@ impl Device {
             key: self.signer_key,
             signers: 1,
             digest_algorithms: vec![Digest::Sha256.identifier()],
+            ber: false,
         }
     }
 

@@ -57,6 +57,13 @@ impl Endpoint {
         CertRep::read(&self.post(message).await, &self.ra, device)
     }
 
+    /// Posts a GetCert or GetCRL of this device and reads the answer.
+    pub async fn fetch(&self, message: &[u8], device: &Device) -> CertRep {
+        let reply = CertRep::fetched(&self.post(message).await, &self.ra, device);
+        reply.assert_issued();
+        reply
+    }
+
     /// Sends the device's request.
     pub async fn enrol(&self, device: &Device) -> CertRep {
         self.send(&device.message(self), device).await

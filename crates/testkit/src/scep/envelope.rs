@@ -9,9 +9,12 @@ use lanyard_pki::{
         transport::wrap_key,
     },
     oids,
+    signature::Digest,
     tlv::tag,
     write,
 };
+
+use super::ber::{in_chunks, indefinite};
 
 /// An EnvelopedData before it is encoded.
 #[derive(Debug, Clone)]
@@ -30,6 +33,10 @@ pub struct Envelope {
     pub ciphertext: Vec<u8>,
     /// How many RecipientInfos, all alike.
     pub recipients: usize,
+    /// RecipientInfos before these, DER.
+    pub others: Vec<Vec<u8>>,
+    /// Whether lengths are indefinite and the ciphertext in chunks.
+    pub ber: bool,
 }
 
 impl Envelope {
@@ -54,6 +61,8 @@ impl Envelope {
             iv,
             ciphertext,
             recipients: 1,
+            others: Vec::new(),
+            ber: false,
         };
         envelope.wrap(recipient, &key);
         envelope
@@ -67,22 +76,38 @@ impl Envelope {
         self.wrapped = wrap_key(&recipient.public_key().unwrap(), KeyTransport::Pkcs1, key).unwrap();
     }
 
+    /// Encrypts to a certificate by AES-128 and OAEP with this digest; `parameters` is the whole AlgorithmIdentifier.
+    ///
+    /// # Panics
+    /// When the certificate has no RSA key.
+    #[must_use]
+    pub fn seal_oaep(plain: &[u8], recipient: &Certificate, digest: Digest, algorithm: Vec<u8>) -> Self {
+        let (key, iv, ciphertext) = encrypt(ContentCipher::Aes128, plain).unwrap();
+        let wrapped = wrap_key(&recipient.public_key().unwrap(), KeyTransport::Oaep(digest), &key).unwrap();
+        Self { transport: algorithm, wrapped, iv, ciphertext, ..Self::seal(plain, recipient) }
+    }
+
+    /// One RecipientInfo.
+    #[must_use]
+    pub fn recipient_info(&self) -> Vec<u8> {
+        write::sequence(&[write::integer(0), self.recipient.clone(), self.transport.clone(), write::octet_string(&self.wrapped)])
+    }
+
     /// ContentInfo.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let info = write::sequence(&[
-            write::integer(0),
-            self.recipient.clone(),
-            self.transport.clone(),
-            write::octet_string(&self.wrapped),
-        ]);
-        let content = write::sequence(&[
-            write::oid(oids::DATA),
-            write::sequence(&[write::oid(self.cipher), write::octet_string(&self.iv)]),
-            write::element(tag::context_primitive(0), &self.ciphertext),
-        ]);
-        let infos = write::constructed(tag::SET, &vec![info; self.recipients]);
-        let data = write::sequence(&[write::integer(0), infos, content]);
-        write::sequence(&[write::oid(oids::ENVELOPED_DATA), write::explicit(0, &data)])
+        let wrap = |tag: u8, parts: &[Vec<u8>]| if self.ber { indefinite(tag, parts) } else { write::constructed(tag, parts) };
+        let ciphertext = match self.ber {
+            true => in_chunks(tag::context(0), &self.ciphertext),
+            false => write::element(tag::context_primitive(0), &self.ciphertext),
+        };
+        let content = wrap(
+            tag::SEQUENCE,
+            &[write::oid(oids::DATA), write::sequence(&[write::oid(self.cipher), write::octet_string(&self.iv)]), ciphertext],
+        );
+        let mut infos = self.others.clone();
+        infos.extend(vec![self.recipient_info(); self.recipients]);
+        let data = wrap(tag::SEQUENCE, &[write::integer(0), wrap(tag::SET, &infos), content]);
+        wrap(tag::SEQUENCE, &[write::oid(oids::ENVELOPED_DATA), wrap(tag::context(0), &[data])])
     }
 }

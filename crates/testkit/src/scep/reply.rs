@@ -6,7 +6,10 @@ use lanyard_enroll::scep::attributes::{
 use lanyard_model::{oid::Oid, secret::SecretBytes};
 use lanyard_pki::{
     certificate::Certificate,
-    cms::{enveloped::EnvelopedData, signed::SignedData},
+    cms::{
+        enveloped::{EnvelopedData, KeyTransport},
+        signed::SignedData,
+    },
     crypto::cipher::ContentCipher,
     oids,
 };
@@ -27,8 +30,12 @@ pub struct CertRep {
     pub sender_nonce: Vec<u8>,
     /// Certificates in the order they came.
     pub certificates: Vec<Certificate>,
+    /// CRLs in the order they came.
+    pub crls: Vec<Vec<u8>>,
     /// Content encryption of the answer.
     pub cipher: Option<ContentCipher>,
+    /// Key transport of the answer.
+    pub transport: Option<KeyTransport>,
     /// What the server calls the request.
     pub request_id: String,
     /// All of it.
@@ -43,6 +50,19 @@ impl CertRep {
     /// When any of that does not hold.
     #[must_use]
     pub fn read(response: &Response, ra: &Certificate, device: &Device) -> Self {
+        let reply = Self::fetched(response, ra, device);
+        if reply.status == "0" {
+            assert_eq!(reply.certificates[0].spki_der(), device.key.public().spki, "the first certificate is ours");
+        }
+        reply
+    }
+
+    /// Reads the answer to a GetCert or GetCRL: the same, but for the key of the first certificate.
+    ///
+    /// # Panics
+    /// When any of that does not hold.
+    #[must_use]
+    pub fn fetched(response: &Response, ra: &Certificate, device: &Device) -> Self {
         assert_eq!(response.status, 200, "{}", response.text());
         assert_eq!(response.field("content-type"), Some("application/x-pki-message"));
         assert_eq!(response.field("content-length"), Some(response.body.len().to_string().as_str()));
@@ -70,14 +90,16 @@ impl CertRep {
         let fail_info = text(FAIL_INFO, 0x13);
         assert_eq!(status == "2", fail_info.is_some(), "failInfo if and only if it failed");
         assert_eq!(status == "0", signed.content.is_some(), "an envelope if and only if it succeeded");
-        let (certificates, cipher) = if status == "0" { open(&content, device) } else { (Vec::new(), None) };
+        let opened = if status == "0" { open(&content, device) } else { Opened::default() };
         Self {
             status,
             fail_info,
             fail_text: text(FAIL_INFO_TEXT, 0x0c),
             sender_nonce,
-            certificates,
-            cipher,
+            certificates: opened.certificates,
+            crls: opened.crls,
+            cipher: opened.cipher,
+            transport: opened.transport,
             request_id: response.field("lanyard-request-id").expect("a request id").to_owned(),
             octets: response.body.clone(),
         }
@@ -121,12 +143,19 @@ impl CertRep {
     }
 }
 
-fn open(content: &[u8], device: &Device) -> (Vec<Certificate>, Option<ContentCipher>) {
+#[derive(Default)]
+struct Opened {
+    certificates: Vec<Certificate>,
+    crls: Vec<Vec<u8>>,
+    cipher: Option<ContentCipher>,
+    transport: Option<KeyTransport>,
+}
+
+fn open(content: &[u8], device: &Device) -> Opened {
     let envelope = EnvelopedData::decode(content).expect("an envelope");
     let recipient = envelope.recipient(&device.signer).expect("encrypted to our signer certificate");
     let plain = envelope.open(recipient, device.signer_key.decrypter(), &SecretBytes::new(vec![0; 32])).expect("decrypts");
     let bag = SignedData::decode(plain.expose()).expect("certs-only");
     assert!(bag.signers.is_empty() && bag.content.is_none(), "certs-only has neither signers nor content");
-    assert_eq!(bag.certificates[0].spki_der(), device.key.public().spki, "the first certificate is ours");
-    (bag.certificates, Some(envelope.cipher))
+    Opened { certificates: bag.certificates, crls: bag.crls, cipher: Some(envelope.cipher), transport: recipient.transport }
 }

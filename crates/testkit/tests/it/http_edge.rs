@@ -170,7 +170,7 @@ async fn slow_clients_are_cut_off_and_others_are_served_meanwhile() {
     let server = TestServer::builder()
         .config("head-timeout = \"10s\"", "head-timeout = \"1s\"")
         .config("handshake-timeout = \"10s\"", "handshake-timeout = \"1s\"")
-        .config("body-window = \"30s\"", "body-window = \"1s\"")
+        .config("body-window = \"28s\"", "body-window = \"1s\"")
         .start()
         .await;
     let endpoint = Endpoint::of(&server).await;

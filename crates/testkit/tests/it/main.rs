@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod architecture;
+mod bars;
+mod clients;
 mod documents;
 mod enrolment;
 mod held;
@@ -11,8 +13,10 @@ mod http_edge;
 mod installation;
 mod interop;
 mod interrupted;
+mod nodes;
 mod policy;
 mod process;
 mod renewal;
 mod rollover;
 mod support;
+mod trial;

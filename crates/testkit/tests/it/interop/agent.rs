@@ -96,3 +96,31 @@ async fn our_device_believes_no_server_with_another_fingerprint() {
     // Nothing was sent to it, so the challenge is unspent.
     assert!(server.admin.requests("denied").await.is_empty() && server.admin.certificates().await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_device_enrols_over_tls_under_the_given_root_and_under_no_other() {
+    let server = builder().start().await;
+    let pem = |certificate: &lanyard_pki::certificate::Certificate| {
+        lanyard_pki::pem::encode(lanyard_pki::pem::CERTIFICATE, certificate.der()).into_bytes()
+    };
+    let url = format!("https://127.0.0.1:{}/scep/default", server.https.port());
+    let asking = async |roots: Option<Vec<u8>>, name: &str| {
+        let challenge = server.admin.challenge(&order("hosts", name)).await;
+        let mut options = options(&server, &challenge);
+        options.url.clone_from(&url);
+        options.session.tls_roots = roots;
+        enroll(None, options, &mut |_| {}).await
+    };
+    let outcome = asking(Some(pem(&server.site.root)), "host-1").await.unwrap();
+    let EnrollOutcome::Issued(issued) = outcome else { panic!("{outcome:?}") };
+    verify(&issued.certificate, &server.site.issuing, &server.site.root).await.good();
+
+    let stranger = TestServer::start().await;
+    for roots in [Some(pem(&stranger.site.root)), None] {
+        let error = asking(roots, "host-2").await.unwrap_err();
+        assert!(error.to_string().contains("HTTP") || error.code().starts_with("agent."), "{error}");
+    }
+    // A wrong root ends the handshake: nothing of the request was sent.
+    assert!(server.admin.requests("denied").await.is_empty());
+    assert_eq!(server.admin.certificates().await.len(), 1);
+}

@@ -4,3 +4,4 @@ mod agent;
 mod certmonger;
 mod linters;
 mod scepclient;
+mod strongswan;

@@ -15,7 +15,8 @@ use lanyard_testkit::{
 fn builder() -> Builder {
     let always = [("renewal-window = \"120d\"", "renewal-window = \"364d\""), ("lifetime = \"365d\"", "lifetime = \"364d\"")];
     let strict = [("sha1-renewals = true", "sha1-renewals = false")];
-    TestServer::builder().template("wifi", "gear", &always).profile("legacy", "strict", &strict)
+    let held = [("approval = \"automatic\"", "approval = \"person\"")];
+    TestServer::builder().template("wifi", "gear", &always).template("wifi", "held", &held).profile("legacy", "strict", &strict)
 }
 
 fn order(name: &str, profile: &str) -> Order {
@@ -90,4 +91,37 @@ async fn scepclient_is_told_bad_alg_by_the_default_profile() {
     assert!(!refused.success && refused.output.contains("badAlg"), "{}", refused.output);
     assert_eq!(server.admin.requests("denied").await[0].reason.as_deref(), Some("scep.legacy-algorithm"));
     assert!(server.admin.certificates().await.is_empty());
+}
+
+/// It waits 30 seconds before it asks again, with the very same message.
+#[tokio::test(flavor = "multi_thread")]
+async fn scepclient_sends_its_request_again_until_a_person_approves() {
+    let server = builder().start().await;
+    let client = client(&server, "legacy");
+    let challenge = server.admin.challenge(&Order { template: "held".into(), ..order("gear-1", "legacy") }).await;
+    let approving = async {
+        let held = lanyard_testkit::wait::until("a held request", || async {
+            server.admin.requests("pending").await.into_iter().next()
+        })
+        .await;
+        server.admin.approve(&held.id).await;
+    };
+    let (done, ()) = tokio::join!(client.run(Some(&challenge.challenge)), approving);
+    done.good();
+    verify(&client.certificate(), &server.site.issuing, &server.site.root).await.good();
+    assert_eq!(server.admin.certificates().await.len(), 1);
+}
+
+/// Its messages are read and recognised for what they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn scepclient_is_recognised_with_everything_that_is_done_for_it() {
+    let server = builder().start().await;
+    let client = client(&server, "legacy");
+    let challenge = server.admin.challenge(&order("gear-1", "legacy")).await;
+    client.run(Some(&challenge.challenge)).await.good();
+    let told = &server.admin.requests("issued").await[0];
+    assert_eq!((told.client.as_deref(), told.recognised_by.as_deref()), (Some("go"), Some("its User-Agent")));
+    for word in ["ber", "legacy-digest", "legacy-cipher"] {
+        assert!(told.accommodations.iter().any(|w| w == word), "{word}: {:?}", told.accommodations);
+    }
 }

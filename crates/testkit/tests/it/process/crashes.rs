@@ -19,7 +19,8 @@ use lanyard_testkit::{
 };
 use tokio::task::JoinSet;
 
-const ROUNDS: usize = 6;
+use crate::bars::{size, soaking, tell};
+
 const SUBMITTERS: usize = 6;
 const PER_SUBMITTER: usize = 12;
 
@@ -46,10 +47,11 @@ async fn submit(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_under_load_nothing_acknowledged_is_lost_and_every_device_gets_its_certificate() {
+    let rounds = size(6, 500);
     let (site, _) = TestServer::builder().create().await;
     let mut all: BTreeMap<String, String> = BTreeMap::new();
-    let mut cut_off = 0;
-    for round in 0..ROUNDS {
+    let (mut cut_off, mut slowest) = (0, Duration::ZERO);
+    for round in 0..rounds {
         let process = Process::serve(&site).await;
         let endpoint = Endpoint::at(process.http, "default").await;
         let acknowledged = Arc::new(AtomicUsize::new(0));
@@ -64,7 +66,7 @@ async fn killed_under_load_nothing_acknowledged_is_lost_and_every_device_gets_it
             tasks.spawn(submit(endpoint.clone(), messages, Arc::clone(&acknowledged)));
         }
         // Each round ends at another moment of the work.
-        let enough = 3 + round * 9;
+        let enough = 3 + (round * 9) % (SUBMITTERS * PER_SUBMITTER - 20);
         until("acknowledgements", || async { (acknowledged.load(Ordering::SeqCst) >= enough).then_some(()) }).await;
         process.kill().await;
         let told: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
@@ -72,7 +74,10 @@ async fn killed_under_load_nothing_acknowledged_is_lost_and_every_device_gets_it
 
         let began = Instant::now();
         let process = Process::serve(&site).await;
-        assert!(began.elapsed() < Duration::from_secs(30), "the restart took {:?}", began.elapsed());
+        slowest = slowest.max(began.elapsed());
+        // The bar is 3 s; with unoptimised code, while other tests run, a restart gets longer.
+        let bar = Duration::from_secs(if soaking() { 3 } else { 30 });
+        assert!(began.elapsed() < bar, "the restart took {:?}", began.elapsed());
         let endpoint = Endpoint { address: process.http, ..endpoint };
         for (device, message, serial) in told {
             // Whoever has no answer asks again with the same message, and everybody gets what was or would have been acknowledged.
@@ -87,7 +92,7 @@ async fn killed_under_load_nothing_acknowledged_is_lost_and_every_device_gets_it
     assert!(cut_off > 0, "every kill came too late to cut anything off");
     let process = Process::serve(&site).await;
     let certificates = process.admin.certificates().await;
-    assert_eq!(all.len(), ROUNDS * SUBMITTERS * PER_SUBMITTER);
+    assert_eq!(all.len(), rounds * SUBMITTERS * PER_SUBMITTER);
     for (subject, serial) in &all {
         let valid: Vec<&str> =
             certificates.iter().filter(|c| c.subject == *subject && c.status == "valid").map(|c| c.serial.as_str()).collect();
@@ -97,4 +102,12 @@ async fn killed_under_load_nothing_acknowledged_is_lost_and_every_device_gets_it
     assert!(verdict.intact, "{:?}", verdict.problem);
     assert!(process.admin.requests("granted").await.is_empty(), "a request was left in the middle");
     process.kill().await;
+    tell(
+        13,
+        &format!(
+            "{rounds} kills under load: {} certificates, {cut_off} answers cut off, nothing acknowledged lost; slowest restart {:.2} s",
+            all.len(),
+            slowest.as_secs_f64()
+        ),
+    );
 }

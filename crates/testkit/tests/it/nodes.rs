@@ -1,0 +1,178 @@
+//! Several `lanyard serve` on one PostgreSQL database.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use lanyard_testkit::{
+    http,
+    keys::rsa,
+    process::Process,
+    programs::postgres::Postgres,
+    scep::{device::Device, endpoint::Endpoint, reply::CertRep},
+    server::{Site, TestServer, order},
+    wait::until,
+};
+use tokio::{sync::RwLock, task::JoinSet};
+
+/// Submitters of each challenge.
+const SUBMITTERS: usize = 16;
+
+/// Challenges, of which each is tried by all submitters: few in every test run, thousands in a soak.
+fn challenges() -> usize {
+    std::env::var("LANYARD_SOAK").ok().and_then(|_| std::env::var("LANYARD_SOAK_CHALLENGES").ok()?.parse().ok()).unwrap_or(60)
+}
+
+async fn site() -> Site {
+    TestServer::builder().database(Postgres::shared().database()).create().await.0
+}
+
+/// A further node on the same directory.
+async fn node(site: &Site) -> Process {
+    Process::serve_with(site, &["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]).await
+}
+
+/// Sends a message until a node answers: whoever got no answer asks again, as devices do.
+async fn persistent(
+    nodes: &RwLock<Vec<SocketAddr>>,
+    which: usize,
+    endpoint: &Endpoint,
+    device: &Device,
+    message: &[u8],
+) -> CertRep {
+    let target = format!("{}?operation=PKIOperation", endpoint.path);
+    for attempt in 0.. {
+        let address = {
+            let nodes = nodes.read().await;
+            nodes[(which + attempt) % nodes.len()]
+        };
+        let answer = http::request(address, "POST", &target, "", message).await;
+        let whole =
+            answer.ok().filter(|r| r.status == 200 && r.field("content-length") == Some(r.body.len().to_string().as_str()));
+        if let Some(answer) = whole {
+            return CertRep::read(&answer, &endpoint.ra, device);
+        }
+        assert!(attempt < 400, "no node answers");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    unreachable!()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_three_nodes_with_kills_every_challenge_is_one_certificate() {
+    let site = Arc::new(site().await);
+    let first = node(&site).await;
+    let endpoint = Endpoint::at(first.http, "default").await;
+    let mut made = Vec::new();
+    for n in 0..challenges() {
+        made.push(first.admin.challenge(&order("wifi", &format!("node-{n}"))).await);
+    }
+    let (second, third) = (node(&site).await, node(&site).await);
+    let nodes = Arc::new(RwLock::new(vec![first.http, second.http, third.http]));
+    let finished = Arc::new(AtomicBool::new(false));
+    let killer = {
+        let (site, nodes, finished) = (Arc::clone(&site), Arc::clone(&nodes), Arc::clone(&finished));
+        tokio::spawn(async move {
+            // Never the first: it has the administrator's socket that the end of the test asks.
+            let mut running = vec![second, third];
+            let mut kills = 0_usize;
+            while !finished.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                let victim = running.remove(0);
+                let address = victim.http;
+                victim.kill().await;
+                kills += 1;
+                let again = node(&site).await;
+                let mut nodes = nodes.write().await;
+                nodes.retain(|a| *a != address);
+                nodes.push(again.http);
+                running.push(again);
+            }
+            (kills, running)
+        })
+    };
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (n, challenge) in made.iter().enumerate() {
+        let mut tasks = JoinSet::new();
+        for submitter in 0..SUBMITTERS {
+            let device = Device::with_challenge(rsa(submitter), challenge);
+            let message = device.message(&endpoint);
+            let (nodes, endpoint) = (Arc::clone(&nodes), endpoint.clone());
+            tasks.spawn(async move { persistent(&nodes, n + submitter, &endpoint, &device, &message).await });
+        }
+        let replies = tasks.join_all().await;
+        let issued: BTreeSet<String> = replies.iter().filter(|r| r.status == "0").map(CertRep::serial).collect();
+        told.insert(challenge.subject.clone(), issued);
+    }
+    finished.store(true, Ordering::SeqCst);
+    let (kills, _running) = killer.await.unwrap();
+    let certificates = first.admin.certificates().await;
+    for (subject, serials) in &told {
+        let valid: BTreeSet<String> =
+            certificates.iter().filter(|c| c.subject == *subject && c.status == "valid").map(|c| c.serial.clone()).collect();
+        assert_eq!(valid.len(), 1, "{subject}: {valid:?}");
+        assert_eq!(*serials, valid, "{subject}: what was told is what is stored");
+    }
+    let verdict = first.admin.verify_audit().await;
+    assert!(verdict.intact, "{:?}", verdict.problem);
+    eprintln!(
+        "FIGURE challenges {} submitters {SUBMITTERS} nodes 3 kills {kills} certificates {}",
+        told.len(),
+        certificates.len()
+    );
+    assert!(kills > 0);
+    first.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_node_leads_and_another_takes_over_when_it_is_killed() {
+    let site = site().await;
+    let leader = node(&site).await;
+    let endpoint = Endpoint::at(leader.http, "default").await;
+    let follower = node(&site).await;
+    assert!(leader.logged().contains("this node does the periodic work now"), "{}", leader.logged());
+    assert!(!follower.logged().contains("this node does the periodic work now"));
+
+    // A revocation at the leader's is listed, and the follower serves the same list.
+    let enrol = async |name: &str, address: SocketAddr| {
+        let challenge = leader.admin.challenge(&order("wifi", name)).await;
+        let device = Device::with_challenge(rsa(0), &challenge);
+        Endpoint { address, ..endpoint.clone() }.enrol(&device).await.serial()
+    };
+    let serial = enrol("follower-issues", follower.http).await;
+    let before = http::get(follower.http, "/crl/issuing.crl").await.body;
+    assert_eq!(http::get(leader.http, "/crl/issuing.crl").await.body, before);
+    let revoked = leader.admin.call("POST", &format!("/certificates/{serial}/revoke"), br#"{"reason":"key-compromise"}"#).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text());
+    let after = http::get(follower.http, "/crl/issuing.crl").await.body;
+    assert_ne!(before, after, "listed before the answer, on every node");
+    assert_eq!(http::get(leader.http, "/crl/issuing.crl").await.body, after);
+
+    leader.kill().await;
+    until("the other node to take over", || async {
+        follower.logged().contains("this node does the periodic work now").then_some(())
+    })
+    .await;
+    follower.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_with_an_installation_is_not_taken_for_another() {
+    let url = Postgres::shared().database();
+    let _site = TestServer::builder().database(url.clone()).create().await;
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("url");
+    std::fs::write(&file, url).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut command = tokio::process::Command::new(lanyard_testkit::process::lanyard());
+    command.args(["init", "--org", "Example", "--dir"]).arg(temp.path().join("data"));
+    command.arg("--unseal-file").arg(temp.path().join("unseal.key")).arg("--database-file").arg(&file);
+    let done = lanyard_testkit::programs::run(&mut command).await;
+    assert!(!done.success && done.output.contains("holds an installation already"), "{}", done.output);
+}
