@@ -27,4 +27,5 @@ pub mod serial;
 pub mod template;
 pub mod text;
 pub mod time;
+pub mod token;
 pub mod usage;

@@ -24,6 +24,15 @@ pub enum ServerError {
     /// The caller's values are wrong.
     #[error("{0}")]
     Invalid(String),
+    /// The caller is not known.
+    #[error("{0}")]
+    Access(&'static str),
+    /// The caller may not do that.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// The caller calls too often.
+    #[error("too many calls; wait a minute")]
+    TooOften,
     /// A file or directory of the installation cannot be used.
     #[error("cannot {action} {path}")]
     File {
@@ -95,6 +104,9 @@ impl ServerError {
             Self::NotFound { .. } => "server.not-found",
             Self::Conflict(_) => "server.conflict",
             Self::Invalid(_) => "server.invalid",
+            Self::Access(_) => "server.access",
+            Self::Forbidden(_) => "server.forbidden",
+            Self::TooOften => "server.too-often",
             Self::File { .. } => "server.file",
             Self::Mode { .. } => "server.mode",
             Self::Config { .. } => "server.config",

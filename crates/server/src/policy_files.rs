@@ -21,7 +21,7 @@ pub fn load(installation: &Installation, instance: String, organization: String)
     Ok(Rules { policy: Arc::new(policy), modules: Arc::new(modules) })
 }
 
-/// Templates and profiles with these texts in place of the files of their name, or beside them; modules are not set up.
+/// Templates and profiles alone, with these texts in place of the files of their name, or beside them.
 ///
 /// # Errors
 /// [`ServerError::Policy`] naming file and key, [`ServerError::File`].

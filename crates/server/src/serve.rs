@@ -15,6 +15,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    api::access::Access,
     clock::Clock,
     config::Config,
     database,
@@ -111,6 +112,9 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         challenge_keys: ChallengeKeys::derive(&master),
         rejection_secret: derive(b"lanyard-implicit-rejection-v1"),
         audit_secret: derive(b"lanyard-audit-head-v1"),
+        token_secret: derive(b"lanyard-api-token-v1"),
+        access: Access::default(),
+        ndes_outstanding: tokio::sync::Mutex::default(),
         telemetry: Telemetry::default(),
         throttle,
         rules: RwLock::new(rules),
@@ -169,11 +173,12 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
 
     let (stop, stopping) = watch::channel(false);
     let public = router::public(Arc::clone(&server));
+    let secure = router::secure(Arc::clone(&server));
     let administrator = router::administrator(Arc::clone(&server));
     let owns_socket = admin.is_some();
     let mut tasks = vec![
-        tokio::spawn(serve_tcp(http, public.clone(), None, Arc::clone(&server), stopping.clone())),
-        tokio::spawn(serve_tcp(https, public, Some(acceptor), Arc::clone(&server), stopping.clone())),
+        tokio::spawn(serve_tcp(http, public, None, Arc::clone(&server), stopping.clone())),
+        tokio::spawn(serve_tcp(https, secure, Some(acceptor), Arc::clone(&server), stopping.clone())),
     ];
     if let Some(admin) = admin {
         tasks.push(tokio::spawn(serve_unix(admin, administrator, server.config.limits.clone(), stopping.clone())));

@@ -13,8 +13,15 @@ use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
 use lanyard_store::ports::Store;
 
 use crate::{
-    clock::Clock, config::Config, edge::throttle::Throttle, installation::Installation, jobs::leadership::Leadership,
-    keyring::CurrentKeyring, modules::Modules, telemetry::Telemetry,
+    api::access::Access,
+    clock::Clock,
+    config::Config,
+    edge::{ndes_page::Outstanding, throttle::Throttle},
+    installation::Installation,
+    jobs::leadership::Leadership,
+    keyring::CurrentKeyring,
+    modules::Modules,
+    telemetry::Telemetry,
 };
 
 /// What can be changed while the server runs.
@@ -46,6 +53,12 @@ pub struct Server {
     pub rejection_secret: SecretBytes,
     /// Key of the signed heads of the audit chain.
     pub audit_secret: SecretBytes,
+    /// Key of the hashes of API tokens.
+    pub token_secret: SecretBytes,
+    /// Who calls over the network, and how often.
+    pub access: Access,
+    /// Challenges of the NDES pages.
+    pub ndes_outstanding: Outstanding,
     /// Counters.
     pub telemetry: Telemetry,
     /// Counts of wrong challenges.

@@ -14,5 +14,6 @@ pub mod init;
 pub mod policy;
 pub mod request;
 pub mod serve;
+pub mod token;
 pub mod trial;
 pub mod unseal;

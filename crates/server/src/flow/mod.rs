@@ -20,3 +20,4 @@ pub mod scep;
 mod scep_fetch;
 pub mod service_certificate;
 pub mod successor;
+pub mod token;

@@ -225,6 +225,6 @@ pub async fn withdrawn_is_stored_revoked(engine: &dyn Engine) {
     assert_eq!((stored.der, stored.revocation), (Some(signed.der), Some(revocation)));
     let told = store.load_request(request.id).await.unwrap().unwrap();
     assert_eq!((told.state, told.reason.as_deref(), told.claims), (RequestState::Denied, Some("ra.module-notify"), None));
-    let listed = store.begin_crl(&sample::issuer(), sample::NOW).await.unwrap().entries;
-    assert_eq!(listed.len(), 1);
+    let crl = store.begin_crl(&sample::issuer(), sample::NOW).await.unwrap();
+    assert_eq!(crl.entries.len(), 1);
 }

@@ -18,6 +18,7 @@ mod issuance;
 mod leases;
 mod on_postgres;
 mod on_sqlite;
+mod people;
 mod renewal;
 mod requests;
 mod sample;
@@ -62,6 +63,7 @@ battery! {
     leases: one_takes_and_the_others_see_it, a_sign_of_life_keeps_it, the_fence_stops_whoever_lost_it;
     authorities: round_trip, a_key_is_never_replaced;
     directory: users, devices, settings;
+    people: tokens, groups, an_import_is_one_write, removal, approvals_while_pending;
     audit: chain_is_intact, records_of_a_request, heads;
     writing: a_bad_job_harms_no_neighbour, a_caller_that_leaves_undoes_nothing, nothing_is_lost_without_close,
         a_closed_store_refuses, the_health_check_writes;

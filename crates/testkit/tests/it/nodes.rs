@@ -132,10 +132,10 @@ async fn on_three_nodes_with_kills_every_challenge_is_one_certificate() {
     }
     let verdict = first.admin.verify_audit().await;
     assert!(verdict.intact, "{:?}", verdict.problem);
-    eprintln!(
-        "FIGURE challenges {} submitters {SUBMITTERS} nodes 3 kills {kills} certificates {}",
-        told.len(),
-        certificates.len()
+    let count = certificates.len();
+    tell(
+        3,
+        &format!("{} challenges × {SUBMITTERS} submitters, 3 nodes, {kills} kills: {count} certificates, none lost", told.len()),
     );
     assert!(kills > 0);
     first.kill().await;

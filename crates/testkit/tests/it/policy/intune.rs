@@ -193,8 +193,8 @@ async fn a_certificate_of_which_intune_cannot_be_told_is_revoked_and_kept_back()
     let issued = server.admin.certificates().await;
     assert_eq!(issued.len(), 3);
     double.service.was_asked("the failure to be told", |a| a.path.ends_with("/failureNotification")).await;
-    let listed = server.server.store.begin_crl(&"issuing".parse().unwrap(), server.now()).await.unwrap().entries;
-    assert_eq!(listed.len(), 3);
+    let crl = server.server.store.begin_crl(&"issuing".parse().unwrap(), server.now()).await.unwrap();
+    assert_eq!(crl.entries.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! Policy modules: what they may take away, and that nothing is issued without their clear yes.
 
 mod intune;
+mod ndes_page;
 mod outbound;
+mod remote;
 mod static_secret;
 mod webhook;
 
