@@ -1,4 +1,4 @@
-//! Calling the administrator's interface of the running server through its socket.
+//! Calling the administrator's interface of the running server: through its socket, or over TLS with a token.
 
 use std::{
     io::{self, ErrorKind},
@@ -9,26 +9,41 @@ use std::{
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request,
+    Method, Request, StatusCode,
     body::Bytes,
     header::{CONTENT_TYPE, HOST},
+    http::request::Builder,
 };
 use hyper_util::rt::TokioIo;
 use lanyard_server::{api::types::Problem, installation::Installation};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::net::UnixStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::UnixStream,
+};
+
+use crate::remote::Remote;
 
 /// How long a server that is just starting is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Largest answer.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
 
-/// Where the running server is.
+/// Where the running server is: a data directory here, or an address and a token.
 #[derive(clap::Args, Debug, Clone)]
 pub struct Target {
     /// Data directory of the running server; its socket DIR/admin.sock is called.
-    #[arg(long, value_name = "DIR")]
-    pub dir: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "server", conflicts_with = "server")]
+    dir: Option<PathBuf>,
+    /// Address of the running server, such as https://pki.example.org; called with the token of --token-file.
+    #[arg(long, value_name = "URL", requires = "token_file")]
+    server: Option<String>,
+    /// File with an API token (mode 0600), see `lanyard token create`.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    token_file: Option<PathBuf>,
+    /// Certificates (PEM) under which the server's own must stand; default: those of the operating system.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    ca_file: Option<PathBuf>,
 }
 
 /// Why a call failed; shown in one line.
@@ -45,6 +60,11 @@ impl std::fmt::Display for CallError {
 }
 
 impl CallError {
+    /// A cause and, where there is one, what to do about it.
+    pub const fn new(cause: String, fix: Option<String>) -> Self {
+        Self { cause, fix }
+    }
+
     /// Prints it.
     pub fn report(&self) -> ExitCode {
         crate::print::fail(&self.cause, self.fix.as_deref())
@@ -54,7 +74,16 @@ impl CallError {
 impl Target {
     /// The server of this data directory.
     pub fn dir(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+        Self { dir: Some(dir.to_owned()), server: None, token_file: None, ca_file: None }
+    }
+
+    /// The arguments that name this server, for hints.
+    pub fn arguments(&self) -> String {
+        match (&self.dir, &self.server, &self.token_file) {
+            (Some(dir), _, _) => format!("--dir {}", dir.display()),
+            (None, Some(server), Some(token)) => format!("--server {server} --token-file {}", token.display()),
+            _ => "--dir DIR".to_owned(),
+        }
     }
 
     /// Reads from the server.
@@ -79,23 +108,18 @@ impl Target {
     }
 
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, CallError> {
-        let socket = Installation::at(&self.dir).admin_socket();
-        let stream = self.connect(&socket).await?;
-        let broken = |e: &dyn std::fmt::Display| CallError { cause: format!("the server did not answer: {e}"), fix: None };
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
-        let driver = tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("/api/v1{path}"))
-            .header(HOST, "localhost")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|e| broken(&e))?;
-        let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|e| broken(&e))?.to_bytes();
-        driver.abort();
+        let request = Request::builder().method(method).uri(format!("/api/v1{path}")).header(CONTENT_TYPE, "application/json");
+        let (status, body) = match (&self.dir, &self.server, &self.token_file) {
+            (None, Some(server), Some(token)) => {
+                let remote = Remote::new(server, token, self.ca_file.as_deref())?;
+                let stream = remote.connect().await?;
+                exchange(stream, remote.sign(request), body).await?
+            }
+            (dir, ..) => {
+                let stream = local(dir.as_deref().unwrap_or(Path::new("."))).await?;
+                exchange(stream, request.header(HOST, "localhost"), body).await?
+            }
+        };
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|e| CallError {
                 cause: format!("the server's answer cannot be read: {e}"),
@@ -114,36 +138,53 @@ impl Target {
             }
         })
     }
+}
 
-    async fn connect(&self, socket: &Path) -> Result<UnixStream, CallError> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        let mut told = false;
-        loop {
-            let error = match UnixStream::connect(socket).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => error,
-            };
-            let starting = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) && self.dir.is_dir();
-            if !starting || tokio::time::Instant::now() >= deadline {
-                return Err(self.unreachable(&error));
-            }
-            if !told {
-                crate::print::remark("waiting for the server to start …");
-                told = true;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
+async fn exchange<S>(stream: S, request: Builder, body: Bytes) -> Result<(StatusCode, Bytes), CallError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let broken = |e: &dyn std::fmt::Display| CallError::new(format!("the server did not answer: {e}"), None);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+    let driver = tokio::spawn(connection);
+    let request = request.body(Full::new(body)).map_err(|e| broken(&e))?;
+    let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|e| broken(&e))?.to_bytes();
+    driver.abort();
+    Ok((status, body))
+}
 
-    fn unreachable(&self, error: &io::Error) -> CallError {
-        let dir = self.dir.display();
-        let fix = match error.kind() {
-            ErrorKind::PermissionDenied => "run the command as the user who owns the data directory".to_owned(),
-            _ if !self.dir.is_dir() => format!("{dir} is no data directory; name the one that was given to 'lanyard init'"),
-            _ => format!("start the server: lanyard serve --dir {dir} …"),
+/// Connects to the socket of a data directory.
+async fn local(dir: &Path) -> Result<UnixStream, CallError> {
+    let socket = Installation::at(dir).admin_socket();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut told = false;
+    loop {
+        let error = match UnixStream::connect(&socket).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
         };
-        CallError { cause: format!("no server answers at {dir}/admin.sock: {error}"), fix: Some(fix) }
+        let starting = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) && dir.is_dir();
+        if !starting || tokio::time::Instant::now() >= deadline {
+            return Err(unreachable(dir, &error));
+        }
+        if !told {
+            crate::print::remark("waiting for the server to start …");
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+fn unreachable(dir: &Path, error: &io::Error) -> CallError {
+    let shown = dir.display();
+    let fix = match error.kind() {
+        ErrorKind::PermissionDenied => "run the command as the user who owns the data directory".to_owned(),
+        _ if !dir.is_dir() => format!("{shown} is no data directory; name the one that was given to 'lanyard init'"),
+        _ => format!("start the server: lanyard serve --dir {shown} …"),
+    };
+    CallError::new(format!("no server answers at {shown}/admin.sock: {error}"), Some(fix))
 }
 
 const SAME_VERSION: &str = "use the same version of lanyard for server and command";

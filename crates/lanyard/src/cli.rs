@@ -4,7 +4,9 @@ use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, authority, bench, certificate, challenge, demo, device, directory, init, policy, request, serve};
+use crate::command::{
+    audit, authority, bench, certificate, challenge, demo, device, directory, init, policy, request, serve, store, token,
+};
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
 #[derive(Parser)]
@@ -60,9 +62,15 @@ enum Command {
     /// Keep the records of devices, as the server sees them.
     #[command(subcommand)]
     Fleet(directory::FleetCommand),
+    /// Make, list and revoke API tokens: for an MDM that makes challenges, or an administrator elsewhere.
+    #[command(subcommand)]
+    Token(token::Command),
     /// The agent, on the device itself: enrol, renew, list.
     #[command(subcommand)]
     Device(device::DeviceCommand),
+    /// Move to PostgreSQL; check the database.
+    #[command(subcommand)]
+    Store(store::Command),
     /// Measure, as a ratio to a floor or a peer from the same run.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -96,7 +104,9 @@ pub fn main() -> ExitCode {
             Command::Profile(command) => policy::run_profile(command).await,
             Command::User(command) => directory::run_user(command).await,
             Command::Fleet(command) => directory::run_fleet(command).await,
+            Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,
+            Command::Store(command) => store::run(command).await,
             Command::Bench(command) => bench::run(command).await,
         }
     })

@@ -4,6 +4,7 @@ mod admin;
 mod cli;
 mod command;
 mod print;
+mod remote;
 
 use std::process::ExitCode;
 

@@ -66,6 +66,14 @@ pub enum AuditKind {
     DirectoryChanged,
     /// A profile or template was changed.
     PolicyChanged,
+    /// An API token was made.
+    TokenCreated,
+    /// An API token was revoked.
+    TokenRevoked,
+    /// A known API token was used for something it does not permit, or after its end.
+    AccessRefused,
+    /// A person approved a held request that needs another person too.
+    RequestSeconded,
 }
 
 /// The stored word, such as `request-denied`.

@@ -1,8 +1,10 @@
 //! Users and devices as the record knows them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeviceId, UserName};
+use crate::id::{DeviceId, GroupName, UserName};
 
 /// A user.
 ///
@@ -27,6 +29,25 @@ pub struct User {
     /// A disabled user gets nothing.
     #[serde(default)]
     pub disabled: bool,
+}
+
+/// A group of users and devices, to which profiles are assigned.
+///
+/// STORED: as JSON; new fields must have defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Group {
+    /// Name.
+    pub name: GroupName,
+    /// One sentence for people.
+    #[serde(default)]
+    pub description: String,
+    /// Users in it.
+    #[serde(default)]
+    pub users: BTreeSet<UserName>,
+    /// Devices in it.
+    #[serde(default)]
+    pub devices: BTreeSet<DeviceId>,
 }
 
 /// A device.

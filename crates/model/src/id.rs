@@ -113,6 +113,14 @@ text_id!(
     UserName, "user name", 128
 );
 text_id!(
+    /// The public half of an API token.
+    TokenId, "token id", 64
+);
+text_id!(
+    /// Names a group of users and devices.
+    GroupName, "group name", 128
+);
+text_id!(
     /// Names a sealed key in the store.
     KeyId, "key id", 128
 );

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     client::Client,
     id::{ProfileName, TemplateName},
+    module::{ModuleConfig, NdesPage},
     time::Span,
 };
 
@@ -67,6 +68,12 @@ pub struct Profile {
     /// How long a held request may wait for its decision.
     #[serde(default = "pending_lifetime")]
     pub pending_lifetime: Span,
+    /// Policy modules, asked in this order once the built-in rules said yes.
+    #[serde(default, rename = "module")]
+    pub modules: Vec<ModuleConfig>,
+    /// The page that hands out challenges as NDES does; absent means there is none.
+    #[serde(default)]
+    pub ndes_page: Option<NdesPage>,
 }
 
 /// Which certificates GetCACert offers. More than one come as a certs-only message, one alone comes bare.

@@ -119,6 +119,17 @@ impl Asked {
     }
 }
 
+/// A person's approval of a held request, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalRecord {
+    /// The request.
+    pub request: RequestId,
+    /// Who approved, as audited.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A request as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestRecord {

@@ -10,6 +10,7 @@ pub mod challenge;
 pub mod decide;
 pub mod error;
 pub mod grant;
+pub mod modules;
 mod names;
 pub mod order;
 pub mod pattern;

@@ -5,7 +5,7 @@ use lanyard_model::{
     text::printable,
 };
 
-use crate::{error::RaError, profile::Profiles, template::Templates};
+use crate::{error::RaError, modules, profile::Profiles, template::Templates};
 
 /// The rules of an installation.
 #[derive(Debug, Clone)]
@@ -46,6 +46,12 @@ impl Policy {
                     fix: "correct the name, or add the template".to_owned(),
                 });
             }
+            modules::check_templates(profile, &templates).map_err(|(key, problem, fix)| RaError::ProfileInvalid {
+                file: format!("{}.toml", profile.name),
+                key: key.to_owned(),
+                problem,
+                fix: fix.to_owned(),
+            })?;
         }
         Ok(Self { instance, organization, templates, profiles })
     }

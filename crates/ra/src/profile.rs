@@ -8,7 +8,7 @@ use lanyard_model::{
     time::Span,
 };
 
-use crate::error::RaError;
+use crate::{error::RaError, modules};
 
 /// Shortest life of a challenge.
 pub const MIN_CHALLENGE_LIFETIME: Span = Span::from_secs(60);
@@ -84,6 +84,7 @@ fn read(file: &str, text: &str) -> Result<Profile, (&'static str, String, &'stat
     if profile.pending_lifetime.secs() < 60 {
         return Err(("pending-lifetime", "nobody can decide that fast".to_owned(), "choose at least 60s; 30d is usual"));
     }
+    modules::check(&profile)?;
     Ok(profile)
 }
 

@@ -165,6 +165,34 @@ reasons! {
     RenewalChanged = "ra.renewal-changed", "The certificate was renewed or revoked by another request at the same time.",
         "send the renewal again";
 
+    /// A static secret from outside its range of addresses.
+    StaticSource = "ra.static-source", "The static secret came from an address from which it is not accepted.",
+        "find out who knows the secret; change it, or add the address to 'from' of the module";
+    /// As many certificates as a period may bring.
+    StaticQuota = "ra.static-quota", "The static secret was used as often as its period allows.",
+        "find out who uses it; raise 'quota' of the module, or give the device a challenge of its own";
+    /// A policy module said no.
+    ModuleDenied = "ra.module-denied", "A policy module refused the request.",
+        "ask whoever runs the service that the module asks; its answer stands in the request's story";
+    /// A policy module's service is at an address that is not allowed.
+    ModuleAddress = "ra.module-address", "The service that a policy module asks is at an address that may not be connected to.",
+        "correct the URL, or list the network in 'allow-addresses' of the module";
+    /// A policy module's service was not reached.
+    ModuleUnreachable = "ra.module-unreachable", "The service that a policy module asks could not be reached, so nothing was issued.",
+        "get the service to answer, and let the device ask again";
+    /// A policy module's service was too slow.
+    ModuleTimeout = "ra.module-timeout", "The service that a policy module asks did not answer in time, so nothing was issued.",
+        "get the service to answer sooner, or raise 'timeout' of the module, and let the device ask again";
+    /// A policy module's service answered something else than yes or no.
+    ModuleAnswer = "ra.module-answer", "The service that a policy module asks gave an answer that is not understood.",
+        "correct the service; the request's story says what was odd";
+    /// The CSR is gone, and the module needs it.
+    ModuleNoCsr = "ra.module-no-csr", "A policy module needs the CSR as it was received, which is not kept.",
+        "let the device enrol anew";
+    /// A success could not be told, so the certificate was withdrawn (ndes-policy, section 3.2).
+    ModuleNotify = "ra.module-notify", "The certificate was revoked before anybody got it, because a policy module could not be told of it.",
+        "get the service to answer, and let the device enrol anew";
+
     /// A person said no.
     ApprovalDenied = "ra.approval-denied", "A person refused the request, or a person other than the requester would have to approve it.",
         "ask the person who decides";

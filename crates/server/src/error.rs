@@ -24,6 +24,15 @@ pub enum ServerError {
     /// The caller's values are wrong.
     #[error("{0}")]
     Invalid(String),
+    /// The caller is not known.
+    #[error("{0}")]
+    Access(&'static str),
+    /// The caller may not do that.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// The caller calls too often.
+    #[error("too many calls; wait a minute")]
+    TooOften,
     /// A file or directory of the installation cannot be used.
     #[error("cannot {action} {path}")]
     File {
@@ -65,6 +74,14 @@ pub enum ServerError {
     /// TLS cannot be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
+    /// A policy module of a profile cannot be set up, or does not allow what was asked for.
+    #[error("profile {profile}: {source}")]
+    Module {
+        /// Profile.
+        profile: String,
+        /// The module's error.
+        source: lanyard_modules::error::ModuleError,
+    },
     /// Policy.
     #[error(transparent)]
     Policy(#[from] RaError),
@@ -87,11 +104,15 @@ impl ServerError {
             Self::NotFound { .. } => "server.not-found",
             Self::Conflict(_) => "server.conflict",
             Self::Invalid(_) => "server.invalid",
+            Self::Access(_) => "server.access",
+            Self::Forbidden(_) => "server.forbidden",
+            Self::TooOften => "server.too-often",
             Self::File { .. } => "server.file",
             Self::Mode { .. } => "server.mode",
             Self::Config { .. } => "server.config",
             Self::Listen { .. } => "server.listen",
             Self::Tls(_) => "server.tls",
+            Self::Module { source, .. } => source.code(),
             Self::Policy(error) => error.code(),
             Self::Authority(error) => error.code(),
             Self::Store(error) => error.code(),

@@ -16,6 +16,8 @@ pub mod init;
 pub mod installation;
 pub mod jobs;
 pub mod keyring;
+pub mod modules;
+pub mod move_database;
 pub mod network;
 pub mod policy_files;
 pub mod serve;

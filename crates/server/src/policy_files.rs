@@ -1,21 +1,27 @@
-//! Loading templates and profiles from the data directory.
+//! Loading templates, profiles and their modules from the data directory.
+
+use std::sync::Arc;
 
 use lanyard_ra::{policy::Policy, profile::Profiles, template::Templates};
 
 use crate::{
     error::ServerError,
     installation::{Installation, read_toml_files},
+    modules::Modules,
+    state::Rules,
 };
 
-/// Reads and checks every template and profile.
+/// Reads and checks every template and profile, and sets up the modules.
 ///
 /// # Errors
-/// [`ServerError::Policy`] naming file and key, [`ServerError::File`].
-pub fn load(installation: &Installation, instance: String, organization: String) -> Result<Policy, ServerError> {
-    load_with(installation, instance, organization, &[])
+/// [`ServerError::Policy`] naming file and key, [`ServerError::Module`], [`ServerError::File`].
+pub fn load(installation: &Installation, instance: String, organization: String) -> Result<Rules, ServerError> {
+    let policy = load_with(installation, instance, organization, &[])?;
+    let modules = Modules::load(installation, &policy)?;
+    Ok(Rules { policy: Arc::new(policy), modules: Arc::new(modules) })
 }
 
-/// The same with these texts in place of the files of their name, or beside them.
+/// Templates and profiles alone, with these texts in place of the files of their name, or beside them.
 ///
 /// # Errors
 /// [`ServerError::Policy`] naming file and key, [`ServerError::File`].

@@ -19,6 +19,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    api::access::Access,
     clock::Clock,
     config::Config,
     database,
@@ -102,7 +103,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let master = master.ok_or_else(|| ServerError::NotFound { what: "sealed key", name: MASTER_SECRET.into() })?;
     let master = unseal.open(&master)?;
     let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
-    let policy = policy_files::load(&installation, instance, config.organization.clone())?;
+    let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
     let throttle = Throttle::new(&config.limits);
     Ok(Arc::new(Server {
@@ -115,9 +116,12 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         challenge_keys: ChallengeKeys::derive(&master),
         rejection_secret: derive(b"lanyard-implicit-rejection-v1"),
         audit_secret: derive(b"lanyard-audit-head-v1"),
+        token_secret: derive(b"lanyard-api-token-v1"),
+        access: Access::default(),
+        ndes_outstanding: tokio::sync::Mutex::default(),
         telemetry: Telemetry::default(),
         throttle,
-        policy: RwLock::new(Arc::new(policy)),
+        rules: RwLock::new(rules),
         started_at: now,
         leadership: Leadership::new(node_name()?, shared),
         crl_wanted: tokio::sync::Notify::new(),
@@ -173,11 +177,12 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
 
     let (stop, stopping) = watch::channel(false);
     let public = router::public(Arc::clone(&server));
+    let secure = router::secure(Arc::clone(&server));
     let administrator = router::administrator(Arc::clone(&server));
     let owns_socket = admin.is_some();
     let mut tasks = vec![
-        tokio::spawn(serve_tcp(http, public.clone(), None, Arc::clone(&server), stopping.clone())),
-        tokio::spawn(serve_tcp(https, public, Some(acceptor), Arc::clone(&server), stopping.clone())),
+        tokio::spawn(serve_tcp(http, public, None, Arc::clone(&server), stopping.clone())),
+        tokio::spawn(serve_tcp(https, secure, Some(acceptor), Arc::clone(&server), stopping.clone())),
     ];
     if let Some(admin) = admin {
         tasks.push(tokio::spawn(serve_unix(admin, administrator, server.config.limits.clone(), stopping.clone())));

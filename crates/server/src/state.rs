@@ -13,9 +13,25 @@ use lanyard_ra::{challenge::ChallengeKeys, policy::Policy};
 use lanyard_store::ports::Store;
 
 use crate::{
-    clock::Clock, config::Config, edge::throttle::Throttle, installation::Installation, jobs::leadership::Leadership,
-    keyring::CurrentKeyring, telemetry::Telemetry,
+    api::access::Access,
+    clock::Clock,
+    config::Config,
+    edge::{ndes_page::Outstanding, throttle::Throttle},
+    installation::Installation,
+    jobs::leadership::Leadership,
+    keyring::CurrentKeyring,
+    modules::Modules,
+    telemetry::Telemetry,
 };
+
+/// What can be changed while the server runs.
+#[derive(Clone)]
+pub struct Rules {
+    /// Templates and profiles.
+    pub policy: Arc<Policy>,
+    /// The profiles' modules.
+    pub modules: Arc<Modules>,
+}
 
 /// The server's parts, shared by all its tasks.
 pub struct Server {
@@ -37,12 +53,18 @@ pub struct Server {
     pub rejection_secret: SecretBytes,
     /// Key of the signed heads of the audit chain.
     pub audit_secret: SecretBytes,
+    /// Key of the hashes of API tokens.
+    pub token_secret: SecretBytes,
+    /// Who calls over the network, and how often.
+    pub access: Access,
+    /// Challenges of the NDES pages.
+    pub ndes_outstanding: Outstanding,
     /// Counters.
     pub telemetry: Telemetry,
     /// Counts of wrong challenges.
     pub throttle: Throttle,
-    /// Templates and profiles.
-    pub policy: RwLock<Arc<Policy>>,
+    /// Templates, profiles and their modules.
+    pub rules: RwLock<Rules>,
     /// When this process began; what was granted before and is not signed was interrupted.
     pub started_at: Timestamp,
     /// Whether this node does the work that only one may do.
@@ -61,7 +83,18 @@ impl Server {
     /// Templates and profiles in force.
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).policy)
+    }
+
+    /// Policy modules in force. A caller that decides reads the policy first: a module that was added since is then asked already.
+    #[must_use]
+    pub fn modules(&self) -> Arc<Modules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).modules)
+    }
+
+    /// Puts other rules in force, all at once.
+    pub fn replace_rules(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = rules;
     }
 
     /// An audit event at the present; the caller adds what else is known.

@@ -8,12 +8,13 @@ use lanyard_model::{
     authority::{AuthorityRecord, CrlEntry, CrlRecord, SealedKey},
     certificate::{CertificateRecord, CertificateStatus, Revocation},
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
-    directory::{Device, User},
-    id::{AuthorityName, DeviceId, KeyId, ProfileName, RequestId, UserName},
+    directory::{Device, Group, User},
+    id::{AuthorityName, DeviceId, GroupName, KeyId, ProfileName, RequestId, TokenId, UserName},
     lease::LeaseRecord,
-    request::{RequestRecord, RequestState},
+    request::{ApprovalRecord, RequestRecord, RequestState},
     serial::SerialNumber,
     time::Timestamp,
+    token::TokenRecord,
 };
 
 use crate::{callers::Callers, error::StoreError};
@@ -26,6 +27,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait ChallengeStore: Send + Sync {
     /// Saves a new challenge.
     async fn save_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<()>;
+    /// Saves a challenge whose id follows from what was presented; `false`, and nothing is written, if that id is taken.
+    async fn adopt_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<bool>;
     /// Finds a challenge by the id in its text.
     async fn load_challenge(&self, id: ChallengeId) -> Result<Option<ChallengeRecord>>;
 }
@@ -170,8 +173,21 @@ pub struct Signed {
     pub request: Option<RequestId>,
     /// Superseded successor to revoke.
     pub supersedes: Option<(SerialNumber, Revocation)>,
+    /// Set when the certificate may not be handed out after all: it is stored revoked, and its request becomes `Denied`.
+    pub withdrawn: Option<Withdrawal>,
     /// Events.
     pub audit: Vec<AuditEvent>,
+}
+
+/// Why a certificate that was just signed may not be handed out.
+#[derive(Debug, Clone)]
+pub struct Withdrawal {
+    /// Its revocation.
+    pub revocation: Revocation,
+    /// Stable code for the request.
+    pub reason: String,
+    /// One sentence for the request.
+    pub detail: String,
 }
 
 /// Reading and revoking certificates.
@@ -301,6 +317,35 @@ pub trait DirectoryStore: Send + Sync {
     async fn save_setting(&self, name: &str, value: Vec<u8>) -> Result<()>;
 }
 
+/// Tokens, groups, and what people said.
+#[async_trait]
+pub trait PeopleStore: Send + Sync {
+    /// Saves (adds or replaces) an API token.
+    async fn save_token(&self, token: TokenRecord, audit: AuditEvent) -> Result<()>;
+    /// Finds a token by the id in its text.
+    async fn load_token(&self, id: &TokenId) -> Result<Option<TokenRecord>>;
+    /// Lists tokens by id.
+    async fn list_tokens(&self) -> Result<Vec<TokenRecord>>;
+    /// Saves (adds or replaces) a group.
+    async fn save_group(&self, group: Group, audit: AuditEvent) -> Result<()>;
+    /// Finds a group.
+    async fn load_group(&self, name: &GroupName) -> Result<Option<Group>>;
+    /// Lists groups by name.
+    async fn list_groups(&self) -> Result<Vec<Group>>;
+    /// Removes a group; `false`, and no event, if there is none.
+    async fn remove_group(&self, name: &GroupName, audit: AuditEvent) -> Result<bool>;
+    /// Saves (adds or replaces) many users and devices: all of them, or none.
+    async fn import_directory(&self, users: Vec<User>, devices: Vec<Device>, audit: AuditEvent) -> Result<()>;
+    /// Removes a user; `false`, and no event, if there is none.
+    async fn remove_user(&self, name: &UserName, audit: AuditEvent) -> Result<bool>;
+    /// Removes a device; `false`, and no event, if there is none.
+    async fn remove_device(&self, id: &DeviceId, audit: AuditEvent) -> Result<bool>;
+    /// Saves a person's approval of a held request; `false`, and no event, if the request no longer waits or the person approved before.
+    async fn approve_request(&self, approval: ApprovalRecord, audit: AuditEvent) -> Result<bool>;
+    /// Approvals of a request, oldest first.
+    async fn approvals_of(&self, request: RequestId) -> Result<Vec<ApprovalRecord>>;
+}
+
 /// The audit log.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
@@ -331,6 +376,7 @@ pub trait Store:
     + LeaseStore
     + AuthorityStore
     + DirectoryStore
+    + PeopleStore
     + AuditStore
 {
     /// Where work that will end in writes makes itself known, so that writes of several callers are committed together.

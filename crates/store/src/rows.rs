@@ -9,13 +9,14 @@ use lanyard_model::{
     authority::{AuthorityRecord, AuthorityRole, CrlEntry, CrlRecord, SealedKey},
     certificate::{CertificateRecord, Revocation, RevocationReason},
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
-    directory::{Device, User},
+    directory::{Device, Group, User},
     id::RequestId,
     lease::LeaseRecord,
-    request::{RequestRecord, RequestState},
+    request::{ApprovalRecord, RequestRecord, RequestState},
     san::{SanKind, SubjectAltName},
     serial::SerialNumber,
     time::Timestamp,
+    token::TokenRecord,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -275,6 +276,25 @@ pub(crate) fn user(row: &impl StoredRow) -> Result<User> {
 /// Table `devices`.
 pub(crate) fn device(row: &impl StoredRow) -> Result<Device> {
     json(row, "devices.body")
+}
+
+/// Table `tokens`.
+pub(crate) fn token(row: &impl StoredRow) -> Result<TokenRecord> {
+    json(row, "tokens.body")
+}
+
+/// Table `groups`.
+pub(crate) fn group(row: &impl StoredRow) -> Result<Group> {
+    json(row, "groups.body")
+}
+
+/// Table `approvals`.
+pub(crate) fn approval(row: &impl StoredRow) -> Result<ApprovalRecord> {
+    Ok(ApprovalRecord {
+        request: parsed(row, "approvals.request")?,
+        by: text(row, "approvals.approver")?,
+        at: Timestamp(integer(row, "approvals.at")?),
+    })
 }
 
 /// Table `audit`.

@@ -1,12 +1,19 @@
 //! HTTP/1.1 by hand, so that tests decide about every octet.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
+use lanyard_pki::certificate::Certificate;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName},
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
+
+use tokio_rustls::TlsConnector;
 
 use crate::wait::PATIENCE;
 
@@ -112,4 +119,22 @@ pub async fn get(address: SocketAddr, target: &str) -> Response {
 /// When there is no answer.
 pub async fn post(address: SocketAddr, target: &str, body: &[u8]) -> Response {
     request(address, "POST", target, "Content-Type: application/x-pki-message\r\n", body).await.expect("an answer")
+}
+
+/// Sends these octets over TLS to `localhost` under this root, and reads until the server closes.
+///
+/// # Panics
+/// When there is no answer from a server that can be believed.
+pub async fn tls(address: SocketAddr, root: &Certificate, octets: &[u8]) -> Response {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(root.der().to_vec())).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("TLS");
+    Response::parse(&exchange(stream, octets).await.expect("an answer"))
 }

@@ -9,9 +9,11 @@
 
 pub mod admin;
 pub mod http;
+pub mod intune;
 pub mod keys;
 pub mod process;
 pub mod programs;
 pub mod scep;
 pub mod server;
+pub mod service;
 pub mod wait;

@@ -210,7 +210,7 @@ async fn issue(target: &Target, order: OrderArguments, csr: &std::path::Path) ->
     };
     let Some(serial) = request.certificate.filter(|_| request.state == "issued") else {
         let detail = request.detail.unwrap_or_default();
-        let fix = format!("lanyard request show --dir {} {}", target.dir.display(), request.id);
+        let fix = format!("lanyard request show {} {}", target.arguments(), request.id);
         return print::fail(&format!("refused: {detail} [{}]", request.reason.unwrap_or_default()), Some(&fix));
     };
     match target.get::<Certificate>(&path(&serial)).await {

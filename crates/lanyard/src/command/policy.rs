@@ -93,6 +93,7 @@ async fn list(target: &Target, path: &str, json: bool) -> ExitCode {
     match target.get::<Vec<Named>>(path).await {
         Ok(found) if json => print::json(&found),
         Ok(found) => {
+            found.iter().for_each(warn);
             let rows = found.into_iter().map(|n| vec![n.name, n.revision.to_string(), n.description]);
             print::table(&["NAME", "REVISION", "FOR"], rows.collect(), "there are none")
         }
@@ -103,10 +104,17 @@ async fn list(target: &Target, path: &str, json: bool) -> ExitCode {
 async fn show(target: &Target, path: &str) -> ExitCode {
     match target.get::<Named>(path).await {
         Ok(named) => {
+            warn(&named);
             print::raw(&named.text.unwrap_or_default());
             ExitCode::SUCCESS
         }
         Err(error) => error.report(),
+    }
+}
+
+fn warn(named: &Named) {
+    for warning in &named.warnings {
+        print::remark(&format!("warning: {}: {warning}", named.name));
     }
 }
 

@@ -1,15 +1,17 @@
 //! The form in which a challenge travels: `LC1` and base32 (RFC 4648, section 6, no padding) of version, id, expiry and MAC. Upper-case
 //! letters and digits only, which every string type of challengePassword and every router's command line takes.
+//!
+//! For tools that know NDES there is a second spelling: the same octets in upper-case hexadecimal.
 
 use lanyard_model::{challenge::ChallengeId, secret::SecretText};
 
 /// Version of the layout.
 pub(super) const VERSION: u8 = 1;
-/// Longest text that is looked at.
-pub const MAX_INPUT: usize = 16 * 1024;
 /// Length of every challenge in characters.
 pub const LENGTH: usize = 88;
 
+/// Length of a challenge in hexadecimal.
+const HEX_LENGTH: usize = 2 * OCTETS;
 const PREFIX: &str = "LC1";
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const OCTETS: usize = 1 + 16 + 4 + 32;
@@ -53,10 +55,35 @@ fn digit(value: u32) -> char {
     ALPHABET.get(index).copied().map_or('A', char::from)
 }
 
-/// Reads a challenge; each has exactly one spelling.
+/// The spelling of a challenge for tools that know NDES, whose passwords are upper-case hexadecimal; `None` for a text that is no
+/// challenge.
+#[must_use]
+pub fn as_hex(text: &SecretText) -> Option<SecretText> {
+    let octets = from_base32(text.expose())?;
+    Some(SecretText::new(octets.iter().map(|octet| format!("{octet:02X}")).collect()))
+}
+
+/// Reads a challenge in either spelling; there is no third.
 pub(super) fn decode(text: &SecretText) -> Option<Parts> {
-    let text = text.expose();
-    if text.len() > MAX_INPUT || text.len() != LENGTH {
+    let octets = match text.expose().len() {
+        LENGTH => from_base32(text.expose())?,
+        HEX_LENGTH => from_hex(text.expose())?,
+        _ => return None,
+    };
+    let (version, rest) = octets.split_first()?;
+    let (id, rest) = rest.split_first_chunk::<16>()?;
+    let (expiry, mac) = rest.split_first_chunk::<4>()?;
+    let mac = <[u8; 32]>::try_from(mac).ok()?;
+    (*version == VERSION).then(|| Parts { id: ChallengeId(*id), expiry: u32::from_be_bytes(*expiry), mac })
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let upper = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'));
+    if upper { lanyard_model::text::unhex(text) } else { None }
+}
+
+fn from_base32(text: &str) -> Option<Vec<u8>> {
+    if text.len() != LENGTH {
         return None;
     }
     let mut octets = Vec::with_capacity(OCTETS);
@@ -77,9 +104,5 @@ pub(super) fn decode(text: &SecretText) -> Option<Parts> {
     if buffer & ((1 << bits) - 1) != 0 {
         return None;
     }
-    let (version, rest) = octets.split_first()?;
-    let (id, rest) = rest.split_first_chunk::<16>()?;
-    let (expiry, mac) = rest.split_first_chunk::<4>()?;
-    let mac = <[u8; 32]>::try_from(mac).ok()?;
-    (*version == VERSION).then(|| Parts { id: ChallengeId(*id), expiry: u32::from_be_bytes(*expiry), mac })
+    Some(octets)
 }

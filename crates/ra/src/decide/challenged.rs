@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What the record says about earlier use of the challenge.
-enum Use {
+pub(super) enum Use {
     /// None.
     Fresh,
     /// This very request consumed it when it was held, and was approved since.
@@ -98,7 +98,11 @@ pub(super) fn is_spent_for_signer(case: &Case<'_>, text: &SecretText) -> bool {
 }
 
 /// Judges an earlier use. Only the request that was held with the challenge may come again with it, and only once approved.
-fn earlier_use(request: &EnrollRequest, record: &ChallengeRecord, approval: Option<&Approved>) -> Result<Use, Refusal> {
+pub(super) fn earlier_use(
+    request: &EnrollRequest,
+    record: &ChallengeRecord,
+    approval: Option<&Approved>,
+) -> Result<Use, Refusal> {
     let Some(used) = &record.used else {
         return match approval {
             None => Ok(Use::Fresh),

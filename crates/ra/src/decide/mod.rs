@@ -6,6 +6,7 @@
 //! Must never enter: storage, keys, protocols.
 
 mod administrator;
+mod adopted;
 mod challenged;
 mod compare;
 mod decision;
@@ -15,6 +16,7 @@ mod issue;
 mod renewal;
 
 pub use administrator::decide_administrator;
+pub use adopted::{Adopted, decide_adopted};
 pub use decision::{Approved, Decision, Denied, Facts, Held};
 pub use entitled::{Subjects, subjects_of};
 pub use entry::decide;

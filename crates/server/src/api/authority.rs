@@ -14,6 +14,7 @@ use lanyard_model::{
     text::printable,
 };
 use lanyard_pki::{certificate::Certificate, pem};
+use lanyard_ra::modules::warnings;
 
 use super::{
     problem::ApiResult,
@@ -79,6 +80,7 @@ pub async fn templates(State(server): State<Arc<Server>>) -> ApiResult<Vec<Named
         revision: t.revision,
         description: t.description.clone(),
         text: None,
+        warnings: Vec::new(),
     });
     Ok(Json(named.collect()))
 }
@@ -90,7 +92,7 @@ pub async fn template(State(server): State<Arc<Server>>, Path(name): Path<String
     let found = found.ok_or_else(|| ServerError::NotFound { what: "template", name: printable(&name) })?;
     let text = read_file(&server.installation.templates().join(format!("{}.toml", found.name)))?;
     let (revision, description) = (found.revision, found.description.clone());
-    Ok(Json(Named { name: found.name.to_string(), revision, description, text: Some(text) }))
+    Ok(Json(Named { name: found.name.to_string(), revision, description, text: Some(text), warnings: Vec::new() }))
 }
 
 /// `GET /profiles`.
@@ -101,6 +103,7 @@ pub async fn profiles(State(server): State<Arc<Server>>) -> ApiResult<Vec<Named>
         revision: p.revision,
         description: p.description.clone(),
         text: None,
+        warnings: warnings(p),
     });
     Ok(Json(named.collect()))
 }
@@ -112,16 +115,18 @@ pub async fn profile(State(server): State<Arc<Server>>, Path(name): Path<String>
     let found = found.ok_or_else(|| ServerError::NotFound { what: "profile", name: printable(&name) })?;
     let text = read_file(&server.installation.profiles().join(format!("{}.toml", found.name)))?;
     let (revision, description) = (found.revision, found.description.clone());
-    Ok(Json(Named { name: found.name.to_string(), revision, description, text: Some(text) }))
+    let warnings = warnings(found);
+    Ok(Json(Named { name: found.name.to_string(), revision, description, text: Some(text), warnings }))
 }
 
 /// `POST /policy/reload`: reads templates and profiles again. Broken files change nothing.
 pub async fn reload(State(server): State<Arc<Server>>, extensions: Extensions) -> ApiResult<String> {
     let instance = server.policy().instance.clone();
-    let policy = policy_files::load(&server.installation, instance, server.config.organization.clone())?;
+    let rules = policy_files::load(&server.installation, instance, server.config.organization.clone())?;
+    let policy = &rules.policy;
     let summary = format!("{} templates, {} profiles", policy.templates.iter().count(), policy.profiles.iter().count());
     let audit = AuditEvent { detail: Some(summary.clone()), ..server.event(AuditKind::PolicyChanged, actor(&extensions)) };
     server.store.append_audit(audit).await?;
-    *server.policy.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(policy);
+    server.replace_rules(rules);
     Ok(Json(summary))
 }

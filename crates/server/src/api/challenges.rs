@@ -8,6 +8,7 @@ use lanyard_pki::name;
 use lanyard_ra::challenge::ChallengeOrder;
 
 use super::{
+    access::{self, Caller, Refusal},
     problem::ApiResult,
     router::actor,
     types::{Challenge, Order},
@@ -17,6 +18,15 @@ use crate::{error::ServerError, flow::challenge, state::Server};
 /// `POST /challenges`.
 pub async fn create(State(server): State<Arc<Server>>, extensions: Extensions, Json(order): Json<Order>) -> ApiResult<Challenge> {
     let (parsed, user, device) = parse(&order)?;
+    if let Some(caller) = extensions.get::<Caller>()
+        && !caller.0.scope.may_mint(&parsed.profile, &parsed.template)
+    {
+        let what = format!("a challenge of template {} at profile {}", parsed.template, parsed.profile);
+        return Err(match access::refuse(&server, caller, &what).await {
+            Refusal::Failed(error) => error,
+            _ => ServerError::Forbidden("the API token does not permit challenges of this template at this profile"),
+        });
+    }
     let profile = parsed.profile.clone();
     let made = challenge::create(&server, parsed, user, device, &actor(&extensions)).await?;
     Ok(Json(Challenge {
@@ -32,17 +42,22 @@ pub async fn create(State(server): State<Arc<Server>>, extensions: Extensions, J
     }))
 }
 
+/// Reads the text of a field.
+///
+/// # Errors
+/// [`ServerError::Invalid`] naming the field.
+pub fn field<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, ServerError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e: T::Err| ServerError::Invalid(format!("{name}: {e}")))
+}
+
 /// Reads the texts of an order. A subject without names means no names; neither means both from the records.
 ///
 /// # Errors
 /// [`ServerError::Invalid`] naming the field.
 pub fn parse(order: &Order) -> Result<(ChallengeOrder, Option<UserName>, Option<DeviceId>), ServerError> {
-    fn field<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, ServerError>
-    where
-        T::Err: std::fmt::Display,
-    {
-        text.parse().map_err(|e: T::Err| ServerError::Invalid(format!("{name}: {e}")))
-    }
     let optional = |name: &str, text: &Option<String>| text.as_deref().map(|t| field::<UserName>(name, t)).transpose();
     let explicit = order.subject.is_some() || !order.san.is_empty();
     let parsed = ChallengeOrder {

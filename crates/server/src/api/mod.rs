@@ -1,9 +1,11 @@
-//! The administrator's interface: JSON over HTTP on the administrator's socket.
+//! The administrator's interface: JSON over HTTP on the administrator's socket, and over TLS for whoever
+//! brings a token.
 //!
 //! Start reading at [`router`]; [`types`] has the JSON forms, which the command line uses too.
 //!
 //! Must never enter: rules. A handler reads its input, calls a flow and writes the outcome.
 
+pub mod access;
 pub mod audit;
 pub mod authority;
 pub mod certificates;
@@ -14,4 +16,6 @@ pub mod replay;
 pub mod requests;
 pub mod router;
 pub mod story;
+pub mod throttle;
+pub mod tokens;
 pub mod types;

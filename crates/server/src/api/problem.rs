@@ -5,6 +5,7 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
+use lanyard_modules::error::ModuleError;
 use lanyard_ra::error::RaError;
 use lanyard_store::error::StoreError;
 
@@ -20,7 +21,13 @@ impl IntoResponse for ServerError {
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Invalid(_) | Self::Pki(_) => StatusCode::BAD_REQUEST,
+            Self::Access(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Self::Policy(RaError::OrderRefused { .. } | RaError::OrderLifetime { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Module { source: ModuleError::Denied { .. }, .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Module { source: ModuleError::Config { .. }, .. } => StatusCode::BAD_REQUEST,
+            Self::Module { .. } => StatusCode::BAD_GATEWAY,
             Self::Store(StoreError::Stopped | StoreError::Closed) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -5,16 +5,30 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::Extensions,
+    http::{Extensions, StatusCode},
+    middleware::from_fn_with_state,
     routing::{get, post},
 };
 
-use super::{audit, authority, certificates, challenges, directory, replay, requests};
-use crate::{edge::listen::Peer, state::Server};
+use super::{access, audit, authority, certificates, challenges, directory, replay, requests, tokens};
+use crate::{api::access::Caller, edge::listen::Peer, state::Server};
 
-/// The administrator's interface.
+/// Largest call, in octets.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The administrator's interface at the socket, where the file system says who may call.
 pub fn router(server: Arc<Server>) -> Router {
-    let api = Router::new()
+    Router::new().nest("/api/v1", calls()).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(server)
+}
+
+/// The same over TLS, for whoever brings a token.
+pub fn remote(server: Arc<Server>) -> Router<Arc<Server>> {
+    let guarded = calls().fallback(|| async { StatusCode::NOT_FOUND }).layer(from_fn_with_state(server, access::guard));
+    Router::new().nest("/api/v1", guarded).layer(DefaultBodyLimit::max(MAX_BODY))
+}
+
+fn calls() -> Router<Arc<Server>> {
+    Router::new()
         .route("/challenges", post(challenges::create))
         .route("/certificates", get(certificates::list).post(certificates::issue))
         .route("/certificates/{serial}", get(certificates::show))
@@ -35,15 +49,17 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/users", get(directory::list_users).put(directory::save_user))
         .route("/devices", get(directory::list_devices).put(directory::save_device))
         .route("/audit", get(audit::list))
-        .route("/audit/verify", get(audit::verify));
-    Router::new().nest("/api/v1", api).layer(DefaultBodyLimit::max(64 * 1024)).with_state(server)
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/audit/verify", get(audit::verify))
 }
 
 /// Who calls, for the audit log.
 #[must_use]
 pub fn actor(extensions: &Extensions) -> String {
-    match extensions.get::<Peer>() {
-        Some(Peer::Local(uid)) => format!("admin:uid-{uid}"),
+    match (extensions.get::<Caller>(), extensions.get::<Peer>()) {
+        (Some(caller), _) => caller.actor(),
+        (None, Some(Peer::Local(uid))) => format!("admin:uid-{uid}"),
         _ => "admin:unknown".to_owned(),
     }
 }

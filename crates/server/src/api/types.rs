@@ -278,6 +278,62 @@ pub struct Named {
     /// The file's contents, only when one is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What is dangerous about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What a token is made with.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TokenWish {
+    /// What it is for.
+    pub description: String,
+    /// `administrator`, `approver` or `mint`.
+    pub role: String,
+    /// For `mint`: the profiles.
+    pub profiles: Vec<String>,
+    /// For `mint`: the templates.
+    pub templates: Vec<String>,
+    /// How long it is good; a year when absent.
+    pub ttl: Option<String>,
+    /// Most calls a minute; 600 when absent.
+    pub rate: Option<u32>,
+}
+
+/// A new token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NewToken {
+    /// The token, shown this once.
+    pub token: String,
+    /// What is on record about it.
+    #[serde(flatten)]
+    pub about: Token,
+}
+
+/// What is on record about a token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Token {
+    /// Public id.
+    pub id: String,
+    /// `valid`, `expired`, `revoked`.
+    pub state: String,
+    /// What it is for.
+    pub description: String,
+    /// What it permits.
+    pub scope: String,
+    /// Most calls a minute.
+    pub rate: u32,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: String,
+    /// When it ends.
+    pub expires_at: String,
+    /// When it was revoked.
+    pub revoked_at: Option<String>,
 }
 
 /// Users and devices travel as they are stored.

@@ -9,6 +9,7 @@ pub mod body;
 mod client_address;
 pub mod health;
 pub mod listen;
+pub mod ndes_page;
 pub mod pki;
 pub mod router;
 pub mod scep;

@@ -7,11 +7,19 @@ use axum::{
     routing::{any, get},
 };
 
-use super::{health, pki, scep};
+use super::{health, ndes_page, pki, scep};
 use crate::{api, state::Server};
 
-/// What plain HTTP and HTTPS answer.
+/// What plain HTTP answers.
 pub fn public(server: Arc<Server>) -> Router {
+    common()
+        .route("/certsrv/mscep_admin/", any(ndes_page::without_tls))
+        .route("/certsrv/mscep_admin", any(ndes_page::without_tls))
+        .with_state(server)
+}
+
+/// What plain HTTP and HTTPS answer.
+fn common() -> Router<Arc<Server>> {
     Router::new()
         .route("/scep/{profile}", any(scep::by_profile))
         .route("/scep/{profile}/pkiclient.exe", any(scep::by_profile))
@@ -21,7 +29,13 @@ pub fn public(server: Arc<Server>) -> Router {
         .route("/crl/{file}", get(pki::crl))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
-        .with_state(server)
+}
+
+/// What HTTPS answers: the same, and the administrator's interface for whoever brings a token.
+pub fn secure(server: Arc<Server>) -> Router {
+    let remote = api::router::remote(Arc::clone(&server));
+    let page = || get(ndes_page::page);
+    common().route("/certsrv/mscep_admin/", page()).route("/certsrv/mscep_admin", page()).merge(remote).with_state(server)
 }
 
 /// What the administrator's socket answers.

@@ -40,13 +40,23 @@ pub const REQUEST_ID: &str = "lanyard-request-id";
 
 /// `/scep/<profile>` and `/scep/<profile>/pkiclient.exe`.
 pub async fn by_profile(State(server): State<Arc<Server>>, Path(profile): Path<String>, request: Request) -> Response {
-    answer(&server, &profile, request).await
+    to_the_end(server, profile, request).await
 }
 
 /// `/certsrv/mscep/mscep.dll` and `/certsrv/mscep/mscep.dll/pkiclient.exe`.
 pub async fn ndes(State(server): State<Arc<Server>>, request: Request) -> Response {
     let profile = server.config.ndes_profile.to_string();
-    answer(&server, &profile, request).await
+    to_the_end(server, profile, request).await
+}
+
+/// Answers in a task of its own, so that a client that goes away does not leave its request half done: what an outside service was
+/// told must then also happen.
+async fn to_the_end(server: Arc<Server>, profile: String, request: Request) -> Response {
+    let answered = tokio::spawn(async move { answer(&server, &profile, request).await }).await;
+    answered.unwrap_or_else(|ended| match ended.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"),
+    })
 }
 
 async fn answer(server: &Server, profile: &str, request: Request) -> Response {

@@ -12,6 +12,7 @@ use lanyard_ra::decide::{Approved, Facts, decide};
 use lanyard_store::ports::Opening;
 
 use super::{
+    ask,
     enroll::{Reopened, carry_out, subjects},
     outcome::Outcome,
 };
@@ -64,7 +65,9 @@ pub async fn deny(server: &Server, id: RequestId, by: &str, why: &str) -> Result
     record.decided_by = Some(by.to_owned());
     let audit =
         AuditEvent { reason: record.reason.clone(), detail: Some(why), ..server.request_event(AuditKind::RequestDenied, by, id) };
+    let report = ask::report_of_record(server, &record);
     server.store.save_denied(record, None, audit).await?;
+    ask::tell(server, report);
     Ok(())
 }
 

@@ -7,9 +7,11 @@ use lanyard_model::{
     secret::SecretText,
     time::Timestamp,
 };
+use lanyard_modules::contract::Wanted;
 use lanyard_pki::crypto::random::random;
 use lanyard_ra::challenge::{ChallengeOrder, mint};
 
+use super::ask;
 use crate::{error::ServerError, state::Server};
 
 /// A new challenge: the text is shown once and never stored.
@@ -27,7 +29,7 @@ pub struct NewChallenge {
 /// Makes a challenge. User and device are looked up by name; unknown ones are refused.
 ///
 /// # Errors
-/// [`ServerError::NotFound`], [`ServerError::Policy`].
+/// [`ServerError::NotFound`], [`ServerError::Policy`], [`ServerError::Module`].
 pub async fn create(
     server: &Server,
     order: ChallengeOrder,
@@ -39,6 +41,17 @@ pub async fn create(
     let minted = mint(&order, &server.policy(), &server.challenge_keys, random()?, server.now())?;
     let binding: Binding = serde_json::from_slice(&minted.record.binding)
         .map_err(|e| ServerError::Conflict(format!("the challenge's binding cannot be read back: {e}")))?;
+    let wanted = Wanted {
+        profile: binding.profile.clone(),
+        template: binding.template.clone(),
+        subject: binding.subject.clone(),
+        san: binding.san.clone(),
+        user: binding.user.clone(),
+        device: binding.device.clone(),
+        by: by.to_owned(),
+        at: server.now(),
+    };
+    ask::about_challenge(server, &wanted).await?;
     let id = minted.record.id.to_string();
     let expires_at = minted.record.expires_at;
     let audit = AuditEvent {

@@ -1,8 +1,8 @@
 //! The main job on one page: a request becomes a certificate, a held request, or a refusal.
 //!
 //! ```text
-//! facts → decide → Grant → prepare → transaction 1 (challenge, serial, intent, audit) → lint → sign → transaction 2
-//!                → Pending → stored with its challenge consumed
+//! facts → decide → Grant → policy modules → prepare → transaction 1 (challenge, serial, intent, audit) → lint → sign → transaction 2
+//!                → Pending → policy modules → stored with its challenge consumed
 //!                → Denied → stored with its reason
 //! ```
 
@@ -10,7 +10,7 @@ use lanyard_ca::prepare::prepare;
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
     certificate::{Revocation, RevocationReason},
-    challenge::{ChallengeId, ChallengeUse},
+    challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
     enroll::{EnrollRequest, RequestSigner},
     request::{RequestContext, RequestRecord, RequestState},
     serial::SerialNumber,
@@ -22,9 +22,11 @@ use lanyard_ra::{
     grant::Grant,
     reason::Reason,
 };
-use lanyard_store::ports::{Begun, ChallengeClaim, Intent, Opening, RenewalClaim, Signed};
+use lanyard_store::ports::{Begun, ChallengeClaim, Intent, Opening, RenewalClaim, Signed, Withdrawal};
 
 use super::{
+    adopt::{self, Permission},
+    ask::{self, About},
     outcome::{Outcome, stored},
     record, resume,
 };
@@ -38,6 +40,23 @@ const SERIAL_TRIES: usize = 3;
 /// # Errors
 /// Our own failures only; a refusal is an [`Outcome`].
 pub async fn enroll(server: &Server, request: &EnrollRequest, context: &RequestContext) -> Result<Outcome, ServerError> {
+    let outcome = match adopt::permission(server, request, context) {
+        Permission::Ours => by_rules(server, request, context).await,
+        Permission::Certificate => {
+            let request = EnrollRequest { challenge: None, ..request.clone() };
+            by_rules(server, &request, context).await
+        }
+        Permission::Foreign(id, template) => adopt::foreign(server, request, context, id, &template).await,
+        Permission::Secret(config) => adopt::secret(server, request, context, &config).await,
+        Permission::Refused(denied) => carry_out(server, request, context, Decision::Denied(*denied), None).await,
+    };
+    if let Err(error) = &outcome {
+        ask::tell(server, ask::report(server, request, &About::default(), Err(error)));
+    }
+    outcome
+}
+
+async fn by_rules(server: &Server, request: &EnrollRequest, context: &RequestContext) -> Result<Outcome, ServerError> {
     let facts = facts(server, request).await?;
     let decision = decide(request, &facts, &server.policy(), &server.challenge_keys, server.now());
     if let Decision::Repeat(id) = decision {
@@ -89,7 +108,18 @@ pub struct Reopened {
     pub challenge: Option<ChallengeId>,
 }
 
-/// Does what was decided. `reopened` when the request is stored already.
+/// How an attempt to do what was decided ended.
+#[derive(Debug)]
+pub enum Attempt {
+    /// With an outcome of this request.
+    Own(Outcome),
+    /// With the stored outcome of another request, or of another attempt.
+    Others(Outcome),
+    /// The permission to be adopted was taken by somebody else.
+    Taken,
+}
+
+/// Does what was decided, and tells the policy modules. `reopened` when the request is stored already.
 ///
 /// # Errors
 /// Our own failures only.
@@ -100,15 +130,59 @@ pub async fn carry_out(
     decision: Decision,
     reopened: Option<Reopened>,
 ) -> Result<Outcome, ServerError> {
+    let about = About::of(&decision);
+    match attempt(server, request, context, decision, reopened, None).await? {
+        Attempt::Own(outcome) => {
+            ask::tell(server, ask::report(server, request, &about, Ok(&outcome)));
+            Ok(outcome)
+        }
+        Attempt::Others(outcome) => Ok(outcome),
+        Attempt::Taken => Err(ServerError::Conflict("a permission was taken that nobody adopted".into())),
+    }
+}
+
+/// Asks the policy modules and does what was decided. `adopt` is a challenge record to be saved before it is consumed.
+///
+/// # Errors
+/// Our own failures only.
+pub async fn attempt(
+    server: &Server,
+    request: &EnrollRequest,
+    context: &RequestContext,
+    decision: Decision,
+    reopened: Option<Reopened>,
+    adopt: Option<ChallengeRecord>,
+) -> Result<Attempt, ServerError> {
     let mut record = record::of(request, context);
     if let Some(reopened) = &reopened {
         record.decided_by.clone_from(&reopened.decided_by);
         record.challenge = reopened.challenge.map(|id| id.to_string());
     }
+    let approved_by = record.decided_by.clone();
+    let objected = match &decision {
+        Decision::Grant(grant) => ask::about_grant(server, request, context, grant, approved_by.as_deref()).await,
+        Decision::Pending(held) => ask::about_hold(server, request, context, held).await,
+        Decision::Repeat(_) | Decision::Denied(_) => Ok(()),
+    };
+    if let Err(objection) = objected {
+        let about = About::of(&decision);
+        let challenge = match &decision {
+            // A permission that was not adopted is none of ours yet.
+            Decision::Grant(grant) if adopt.is_none() => grant.challenge(),
+            Decision::Pending(held) if adopt.is_none() => Some(held.challenge),
+            _ => None,
+        };
+        return refuse(server, request, record, about.denied(objection, challenge)).await;
+    }
+    if let Some(adopted) = adopt
+        && !adopt::adopt(server, request, adopted).await?
+    {
+        return Ok(Attempt::Taken);
+    }
     match decision {
         Decision::Grant(grant) => issue(server, request, record, *grant, reopened).await,
         Decision::Pending(held) => hold(server, request, record, *held).await,
-        Decision::Repeat(id) => stored(server, id).await,
+        Decision::Repeat(id) => stored(server, id).await.map(Attempt::Others),
         Decision::Denied(denied) => refuse(server, request, record, denied).await,
     }
 }
@@ -119,7 +193,7 @@ async fn issue(
     mut record: RequestRecord,
     grant: Grant,
     reopened: Option<Reopened>,
-) -> Result<Outcome, ServerError> {
+) -> Result<Attempt, ServerError> {
     let ring = server.keyring.get();
     let authority = ring.authority(&grant.content().issuer)?;
     record.claims = claims(request)?;
@@ -146,8 +220,12 @@ async fn issue(
         match server.store.begin_issuance(intent).await? {
             Begun::Done => {
                 let der = prepared.lint(authority)?.sign(authority)?;
-                finish(server, request, &grant, &serial, der.clone()).await?;
-                return Ok(Outcome::Issued { issuer: authority.name().clone(), der });
+                let outcome = Outcome::Issued { issuer: authority.name().clone(), der: der.clone() };
+                let told = ask::tell_first(server, request, &grant, &outcome).await;
+                return match told {
+                    Ok(()) => finish(server, request, &grant, &serial, der).await.map(|()| Attempt::Own(outcome)),
+                    Err(detail) => withdraw(server, request, &grant, &serial, der, detail).await.map(Attempt::Own),
+                };
             }
             Begun::SerialTaken => {}
             other => return lost(server, request, record, other, grant.challenge()).await,
@@ -219,6 +297,7 @@ async fn finish(
         der,
         request: Some(request.id),
         supersedes: superseded.map(|old| (old, revocation)),
+        withdrawn: None,
         audit,
     };
     server.store.finish_issuance(signed).await?;
@@ -231,7 +310,39 @@ async fn finish(
     Ok(())
 }
 
-async fn hold(server: &Server, request: &EnrollRequest, mut record: RequestRecord, held: Held) -> Result<Outcome, ServerError> {
+/// Stores a certificate that nobody may have after all: revoked, and its request refused (ndes-policy, section 3.2).
+async fn withdraw(
+    server: &Server,
+    request: &EnrollRequest,
+    grant: &Grant,
+    serial: &SerialNumber,
+    der: Vec<u8>,
+    detail: String,
+) -> Result<Outcome, ServerError> {
+    let reason = Reason::ModuleNotify.code().to_owned();
+    let revocation = Revocation { at: server.now(), reason: RevocationReason::PrivilegeWithdrawn };
+    let event = |kind| AuditEvent {
+        object: Some(serial.to_string()),
+        reason: Some(reason.clone()),
+        detail: Some(detail.clone()),
+        ..server.request_event(kind, request.protocol.to_string(), request.id)
+    };
+    let signed = Signed {
+        issuer: grant.content().issuer.clone(),
+        serial: serial.clone(),
+        der,
+        request: Some(request.id),
+        supersedes: None,
+        audit: vec![event(AuditKind::CertificateRevoked), event(AuditKind::RequestDenied)],
+        withdrawn: Some(Withdrawal { revocation, reason: reason.clone(), detail: detail.clone() }),
+    };
+    server.store.finish_issuance(signed).await?;
+    server.crl_wanted.notify_one();
+    tracing::warn!(request = %request.id, %serial, %detail, "certificate withdrawn");
+    Ok(Outcome::Refused { reason })
+}
+
+async fn hold(server: &Server, request: &EnrollRequest, mut record: RequestRecord, held: Held) -> Result<Attempt, ServerError> {
     let now = server.now();
     record.state = RequestState::Pending;
     record.reason = Some("ra.approval-needed".into());
@@ -248,7 +359,7 @@ async fn hold(server: &Server, request: &EnrollRequest, mut record: RequestRecor
     match server.store.hold_request(record.clone(), Some(claim(held.challenge, request, now)), audit).await? {
         Begun::Done => {
             tracing::info!(request = %request.id, "held for approval");
-            Ok(Outcome::Pending)
+            Ok(Attempt::Own(Outcome::Pending))
         }
         other => lost(server, request, record, other, Some(held.challenge)).await,
     }
@@ -261,15 +372,17 @@ async fn lost(
     record: RequestRecord,
     begun: Begun,
     challenge: Option<ChallengeId>,
-) -> Result<Outcome, ServerError> {
+) -> Result<Attempt, ServerError> {
     let reason = match begun {
-        Begun::ChallengeUsed(used) if used.csr_digest == request.content.csr_digest => return stored(server, used.request).await,
+        Begun::ChallengeUsed(used) if used.csr_digest == request.content.csr_digest => {
+            return stored(server, used.request).await.map(Attempt::Others);
+        }
         Begun::ChallengeUsed(used) if used.key_digest != request.content.key.digest => Reason::ChallengeOtherKey,
         Begun::ChallengeUsed(_) => Reason::ChallengeUsed,
         Begun::ChallengeGone => Reason::ChallengeExpired,
         Begun::OtherKey(_) => Reason::TransactionOtherKey,
         Begun::PredecessorChanged => Reason::RenewalChanged,
-        Begun::NotPending => return stored(server, request.id).await,
+        Begun::NotPending => return stored(server, request.id).await.map(Attempt::Others),
         Begun::ClockBehind(mark) => {
             return Err(ServerError::Conflict(format!(
                 "the clock says {}, but something was signed at {mark}: nothing is issued until the clock is right",
@@ -289,7 +402,7 @@ async fn refuse(
     request: &EnrollRequest,
     mut record: RequestRecord,
     denied: Denied,
-) -> Result<Outcome, ServerError> {
+) -> Result<Attempt, ServerError> {
     let now = server.now();
     let code = denied.reason.code();
     record.state = RequestState::Denied;
@@ -313,5 +426,5 @@ async fn refuse(
     let burnt = denied.challenge.filter(|_| denied.burn).map(|id| claim(id, request, now));
     server.store.save_denied(record, burnt, audit).await?;
     tracing::warn!(request = %request.id, reason = code, detail = %denied.detail, "refused");
-    Ok(Outcome::Refused { reason: code.to_owned() })
+    Ok(Attempt::Own(Outcome::Refused { reason: code.to_owned() }))
 }

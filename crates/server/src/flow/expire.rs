@@ -7,6 +7,7 @@ use lanyard_model::{
 };
 use lanyard_store::ports::RequestFilter;
 
+use super::ask;
 use crate::{
     error::{ServerError, chain},
     state::Server,
@@ -43,7 +44,9 @@ pub async fn expire(server: &Server, record: &RequestRecord) -> Result<(), Serve
         detail: Some(detail),
         ..server.request_event(AuditKind::RequestDenied, "job:expire", record.id)
     };
+    let report = ask::report_of_record(server, &expired);
     server.store.save_denied(expired, None, audit).await?;
+    ask::tell(server, report);
     tracing::warn!(request = %record.id, "a held request expired");
     Ok(())
 }

@@ -3,7 +3,9 @@
 //! Must never enter: HTTP types, rules, wire parsing.
 
 pub mod administrate;
+pub mod adopt;
 pub mod approve;
+pub mod ask;
 pub mod audit_chain;
 pub mod challenge;
 pub mod crl;
@@ -18,3 +20,4 @@ pub mod scep;
 mod scep_fetch;
 pub mod service_certificate;
 pub mod successor;
+pub mod token;

@@ -84,6 +84,7 @@ pub async fn issue(store: &dyn Store, unseal: &UnsealKey, role: ServiceRole, ord
         der: der.clone(),
         request: None,
         supersedes: None,
+        withdrawn: None,
         audit: vec![event(AuditKind::CertificateIssued)],
     };
     store.finish_issuance(signed).await?;

@@ -27,8 +27,10 @@ const READERS: usize = 3;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7214011953)";
 
 /// The schema, oldest first.
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "first", sql: include_str!("../../migrations/postgres/0001_first.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", sql: include_str!("../../migrations/postgres/0001_first.sql") },
+    Migration { version: 2, name: "people", sql: include_str!("../../migrations/postgres/0002_people.sql") },
+];
 
 /// Opens the database at a URL (`postgres://user@host/database`, or key-value pairs as libpq reads them; `sslrootcert` names the
 /// file with the certificates to trust and demands TLS) and brings its schema up to date. The database must exist.

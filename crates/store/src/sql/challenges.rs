@@ -19,6 +19,8 @@ use crate::{
 
 const SAVE: &str = "INSERT INTO challenges (id, keyed_hash, binding, created_at, expires_at, used_at, used_by, used_csr, used_key) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const ADOPT: &str = "INSERT INTO challenges (id, keyed_hash, binding, created_at, expires_at) VALUES ($1, $2, $3, $4, $5) \
+    ON CONFLICT (id) DO NOTHING";
 pub(crate) const LOAD: &str = "SELECT id, keyed_hash, binding, created_at, expires_at, used_at, used_by, used_csr, used_key \
     FROM challenges WHERE id = $1";
 /// One conditional statement decides the winner; reading first and marking then would let two requests through.
@@ -31,6 +33,11 @@ impl ChallengeStore for Database {
     async fn save_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<()> {
         let object = challenge.id.0.to_vec();
         self.write_on(object, move |tx| save(tx, challenge.clone(), audit.clone()).boxed()).await
+    }
+
+    async fn adopt_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<bool> {
+        let object = challenge.id.0.to_vec();
+        self.write_on(object, move |tx| adopt(tx, challenge.clone(), audit.clone()).boxed()).await
     }
 
     async fn load_challenge(&self, id: ChallengeId) -> Result<Option<ChallengeRecord>> {
@@ -54,6 +61,16 @@ async fn save(tx: &mut Tx, challenge: ChallengeRecord, audit: AuditEvent) -> Res
     tx.execute("save a challenge", SAVE, values).await?;
     tx.audit(&audit)?;
     Ok(Applied::Kept(()))
+}
+
+async fn adopt(tx: &mut Tx, challenge: ChallengeRecord, audit: AuditEvent) -> Result<Applied<bool>> {
+    let ChallengeRecord { id, keyed_hash, binding, created_at, expires_at, used: _ } = challenge;
+    let values = args![id.0, keyed_hash, binding, created_at.0, expires_at.0];
+    if tx.execute("adopt a challenge", ADOPT, values).await? == 0 {
+        return Ok(Applied::Nothing(false));
+    }
+    tx.audit(&audit)?;
+    Ok(Applied::Kept(true))
 }
 
 /// Consumes a challenge; `Some` says why not.

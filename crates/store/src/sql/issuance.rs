@@ -21,7 +21,7 @@ use super::{
     writer::CLOCK_TOLERANCE,
 };
 use crate::{
-    ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed},
+    ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed, Withdrawal},
     rows::{self, StoredRow},
 };
 
@@ -42,6 +42,8 @@ pub(crate) const SAVE_DER: &str = "UPDATE certificate_bodies SET der = $2 WHERE 
 const STORED_DER: &str = "SELECT b.der FROM certificates c JOIN certificate_bodies b ON b.certificate = c.id \
     WHERE c.serial = $1 AND c.issuer = $2";
 pub(crate) const ISSUED: &str = "UPDATE requests SET state = 'issued', claims = NULL, certificate_issuer = $2, certificate_serial = $3 \
+    WHERE id = $1 AND state = 'granted'";
+const WITHDRAWN: &str = "UPDATE requests SET state = 'denied', claims = NULL, reason = $2, detail = $3 \
     WHERE id = $1 AND state = 'granted'";
 
 #[async_trait]
@@ -162,10 +164,19 @@ async fn finish(tx: &mut Tx, signed: Arc<Signed>) -> Result<Applied<()>> {
     };
     tx.execute(action, SAVE_DER, args![rows::integer(&row, "certificates.id")?, signed.der.clone()]).await?;
     if let Some(request) = signed.request {
-        let values = args![request.to_string(), issuer, serial];
-        if tx.execute("mark the request as issued", ISSUED, values).await? == 0 {
+        let marked = match &signed.withdrawn {
+            None => tx.execute("mark the request as issued", ISSUED, args![request.to_string(), issuer, serial]).await?,
+            Some(Withdrawal { reason, detail, .. }) => {
+                let values = args![request.to_string(), reason.as_str(), detail.as_str()];
+                tx.execute("mark the request as refused", WITHDRAWN, values).await?
+            }
+        };
+        if marked == 0 {
             return Err(rows::corrupt("requests.state", format_args!("request {request} is not granted")));
         }
+    }
+    if let Some(Withdrawal { revocation, .. }) = &signed.withdrawn {
+        certificates::revoke(tx, &signed.issuer, &signed.serial, *revocation).await?;
     }
     if let Some((superseded, revocation)) = &signed.supersedes {
         supersede(tx, &signed.issuer, superseded, *revocation).await?;

@@ -18,6 +18,7 @@ mod directory;
 pub(crate) mod fault;
 pub(crate) mod issuance;
 mod leases;
+mod people;
 pub(crate) mod requests;
 pub(crate) mod tx;
 pub(crate) mod value;

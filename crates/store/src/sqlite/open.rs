@@ -32,8 +32,10 @@ const PREPARED: usize = 256;
 const WRITER_CACHE: i64 = -32768;
 
 /// The schema, oldest first. Files are embedded so that a program and its schema cannot part.
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
+    Migration { version: 2, name: "people", sql: include_str!("../../migrations/sqlite/0002_people.sql") },
+];
 
 /// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.
 ///

@@ -25,3 +25,16 @@ pub async fn same_id_twice_is_refused(engine: &dyn Engine) {
     assert_eq!(error.code(), "store.engine");
     assert_eq!(store.audit_tip().await.unwrap().0, 1, "a refused write leaves no event");
 }
+
+pub async fn one_of_many_adopts_an_id(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let store = store.clone();
+        let audit = sample::event(AuditKind::ChallengeCreated, None);
+        tries.spawn(async move { store.adopt_challenge(sample::challenge(1), audit).await.unwrap() });
+    }
+    assert_eq!(tries.join_all().await.into_iter().filter(|adopted| *adopted).count(), 1);
+    assert_eq!(store.load_challenge(sample::challenge_id(1)).await.unwrap(), Some(sample::challenge(1)));
+    assert_eq!(store.audit_tip().await.unwrap().0, 1, "what was not adopted leaves no event");
+}

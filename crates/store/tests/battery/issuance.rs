@@ -2,12 +2,12 @@
 
 use lanyard_model::{
     audit::AuditKind,
-    certificate::CertificateRecord,
+    certificate::{CertificateRecord, Revocation, RevocationReason},
     id::RequestId,
     request::{RequestRecord, RequestState},
     time::{Span, Timestamp},
 };
-use lanyard_store::ports::{Begun, Intent, Opening, Store};
+use lanyard_store::ports::{Begun, Intent, Opening, Signed, Store, Withdrawal};
 
 use crate::{engine::Engine, sample};
 
@@ -210,4 +210,21 @@ pub async fn abandoned_intent_is_taken_over_once(engine: &dyn Engine) {
     let abandoned = store.load_certificate(&first.certificate.issuer, &first.certificate.serial).await.unwrap().unwrap();
     assert!(abandoned.revocation.is_some() && abandoned.der.is_none());
     assert!(store.finish_issuance(sample::signed(&first)).await.is_err(), "the abandoned intent can never be finished");
+}
+
+pub async fn withdrawn_is_stored_revoked(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let intent = sample::intent(1);
+    let request = intent.request.clone().unwrap();
+    assert_eq!(begin(&*store, &intent).await, Begun::Done);
+    let revocation = Revocation { at: sample::after(1), reason: RevocationReason::PrivilegeWithdrawn };
+    let withdrawn = Withdrawal { revocation, reason: "ra.module-notify".into(), detail: "nobody was told".into() };
+    let signed = Signed { withdrawn: Some(withdrawn), ..sample::signed(&intent) };
+    store.finish_issuance(signed.clone()).await.unwrap();
+    let stored = load(&*store, 1).await.unwrap();
+    assert_eq!((stored.der, stored.revocation), (Some(signed.der), Some(revocation)));
+    let told = store.load_request(request.id).await.unwrap().unwrap();
+    assert_eq!((told.state, told.reason.as_deref(), told.claims), (RequestState::Denied, Some("ra.module-notify"), None));
+    let crl = store.begin_crl(&sample::issuer(), sample::NOW).await.unwrap();
+    assert_eq!(crl.entries.len(), 1);
 }

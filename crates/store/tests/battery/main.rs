@@ -18,6 +18,7 @@ mod issuance;
 mod leases;
 mod on_postgres;
 mod on_sqlite;
+mod people;
 mod renewal;
 mod requests;
 mod sample;
@@ -49,19 +50,20 @@ macro_rules! battery {
 }
 
 battery! {
-    challenges: round_trip, unknown_is_none, same_id_twice_is_refused;
+    challenges: round_trip, unknown_is_none, same_id_twice_is_refused, one_of_many_adopts_an_id;
     requests: round_trip, newest_of_a_message, transaction_of_a_key, by_text, list_pages_newest_first, denied_replaces_pending_only,
         hold_consumes_the_challenge, hold_refuses_another_key,
         a_refusal_burns_its_challenge;
     issuance: begin_and_finish, challenge_is_consumed_once, challenge_expired_or_unknown, same_serial_is_refused,
         another_key_in_the_transaction, clock_behind, from_pending_only_once, refusals_leave_no_trace, finish_twice,
-        abandoned_intent_is_taken_over_once, finish_without_intent, own_certificates_need_no_request;
+        abandoned_intent_is_taken_over_once, finish_without_intent, withdrawn_is_stored_revoked, own_certificates_need_no_request;
     renewal: predecessor_is_linked, race_has_one_winner, revoked_or_unsigned_predecessor, successor_is_superseded;
     certificates: round_trip, found_by_serial, listed_by_status, listed_by_text, revoked_once, counted;
     crls: numbers_never_return, lists_what_is_revoked, round_trip, behind_when_something_was_revoked_since;
     leases: one_takes_and_the_others_see_it, a_sign_of_life_keeps_it, the_fence_stops_whoever_lost_it;
     authorities: round_trip, a_key_is_never_replaced;
     directory: users, devices, settings;
+    people: tokens, groups, an_import_is_one_write, removal, approvals_while_pending;
     audit: chain_is_intact, records_of_a_request, heads;
     writing: a_bad_job_harms_no_neighbour, a_caller_that_leaves_undoes_nothing, nothing_is_lost_without_close,
         a_closed_store_refuses, the_health_check_writes;

@@ -176,6 +176,7 @@ pub fn signed(intent: &Intent) -> Signed {
         der: [vec![0x30, 9], intent.certificate.serial.magnitude().to_vec()].concat(),
         request: intent.request.as_ref().map(|r| r.id),
         supersedes: None,
+        withdrawn: None,
         audit: vec![event(AuditKind::CertificateIssued, intent.request.as_ref().map(|r| r.id))],
     }
 }
