@@ -17,7 +17,6 @@ pub mod installation;
 pub mod jobs;
 pub mod keyring;
 pub mod modules;
-pub mod network;
 pub mod policy_files;
 pub mod serve;
 pub mod state;
