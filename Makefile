@@ -23,7 +23,7 @@ test: packages $(PKILINT)/bin/lint_pkix_cert $(VECTORS)
 soak: packages $(PKILINT)/bin/lint_pkix_cert $(VECTORS)
 	$(CARGO) build --release --locked -p lanyard
 	@rm -f $(FIGURES); status=0; LANYARD_SOAK=1 LANYARD_FIGURES=$(abspath $(FIGURES)) \
-	$(CARGO) test --release --locked -p lanyard-testkit --test it -- --test-threads=1 bars:: process::crashes process::durability \
+	$(CARGO) test --release --locked -p lanyard-testkit --test it -- --test-threads=1 bars:: process::crashes process::durability nodes:: \
 	  hostile::deviations hostile::workload || status=$$?; \
 	echo; echo "figures:"; sort -s -k2,2n $(FIGURES) 2>/dev/null; exit $$status
 

@@ -18,13 +18,16 @@ use super::{
 use crate::{error::ServerError, state::Server};
 
 /// After this time a grant without a signature is taken for abandoned; signing itself takes milliseconds.
-pub const ABANDONED_AFTER: Span = Span::from_secs(30);
+pub const ABANDONED_AFTER: Span = Span::from_secs(10);
 
-/// Whether a granted request will never be signed.
+/// Whether a granted request will never be signed. A node that is taken for dead and is not fails to store its signature afterwards,
+/// because its intent is revoked by then.
 #[must_use]
 pub fn is_abandoned(server: &Server, record: &RequestRecord) -> bool {
     let began = record.decided_at.unwrap_or(record.received_at);
-    record.state == RequestState::Granted && (began < server.started_at || server.now() >= began + ABANDONED_AFTER)
+    // Where nodes share the work, one that began before this process may be signing at this moment.
+    let of_an_earlier_process = !server.leadership.is_shared() && began < server.started_at;
+    record.state == RequestState::Granted && (of_an_earlier_process || server.now() >= began + ABANDONED_AFTER)
 }
 
 /// The outcome of an earlier request by its id.

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use crate::bars::{size, tell};
 use lanyard_testkit::{
     http,
     keys::rsa,
@@ -19,15 +20,17 @@ use lanyard_testkit::{
     server::{Site, TestServer, order},
     wait::until,
 };
-use tokio::{sync::RwLock, task::JoinSet};
+
+use tokio::{
+    sync::{RwLock, Semaphore},
+    task::JoinSet,
+};
 
 /// Submitters of each challenge.
 const SUBMITTERS: usize = 16;
 
-/// Challenges, of which each is tried by all submitters: few in every test run, thousands in a soak.
-fn challenges() -> usize {
-    std::env::var("LANYARD_SOAK").ok().and_then(|_| std::env::var("LANYARD_SOAK_CHALLENGES").ok()?.parse().ok()).unwrap_or(60)
-}
+/// Challenges in the middle of it at a time.
+const AT_A_TIME: usize = 12;
 
 async fn site() -> Site {
     TestServer::builder().database(Postgres::shared().database()).create().await.0
@@ -38,7 +41,8 @@ async fn node(site: &Site) -> Process {
     Process::serve_with(site, &["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]).await
 }
 
-/// Sends a message until a node answers: whoever got no answer asks again, as devices do.
+/// Sends a message until a node decides: whoever got no answer, or PENDING because a killed node was about to sign, asks again, as
+/// devices do.
 async fn persistent(
     nodes: &RwLock<Vec<SocketAddr>>,
     which: usize,
@@ -55,11 +59,13 @@ async fn persistent(
         let answer = http::request(address, "POST", &target, "", message).await;
         let whole =
             answer.ok().filter(|r| r.status == 200 && r.field("content-length") == Some(r.body.len().to_string().as_str()));
-        if let Some(answer) = whole {
-            return CertRep::read(&answer, &endpoint.ra, device);
+        if let Some(reply) = whole.map(|answer| CertRep::read(&answer, &endpoint.ra, device))
+            && reply.status != "3"
+        {
+            return reply;
         }
-        assert!(attempt < 400, "no node answers");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(attempt < 600, "no node answers");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     unreachable!()
 }
@@ -70,7 +76,7 @@ async fn on_three_nodes_with_kills_every_challenge_is_one_certificate() {
     let first = node(&site).await;
     let endpoint = Endpoint::at(first.http, "default").await;
     let mut made = Vec::new();
-    for n in 0..challenges() {
+    for n in 0..size(60, 2000) {
         made.push(first.admin.challenge(&order("wifi", &format!("node-{n}"))).await);
     }
     let (second, third) = (node(&site).await, node(&site).await);
@@ -97,19 +103,24 @@ async fn on_three_nodes_with_kills_every_challenge_is_one_certificate() {
             (kills, running)
         })
     };
-    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (n, challenge) in made.iter().enumerate() {
-        let mut tasks = JoinSet::new();
-        for submitter in 0..SUBMITTERS {
-            let device = Device::with_challenge(rsa(submitter), challenge);
-            let message = device.message(&endpoint);
-            let (nodes, endpoint) = (Arc::clone(&nodes), endpoint.clone());
-            tasks.spawn(async move { persistent(&nodes, n + submitter, &endpoint, &device, &message).await });
-        }
-        let replies = tasks.join_all().await;
-        let issued: BTreeSet<String> = replies.iter().filter(|r| r.status == "0").map(CertRep::serial).collect();
-        told.insert(challenge.subject.clone(), issued);
+    let turns = Arc::new(Semaphore::new(AT_A_TIME));
+    let mut tasks = JoinSet::new();
+    for (n, challenge) in made.into_iter().enumerate() {
+        let (nodes, endpoint, turns) = (Arc::clone(&nodes), endpoint.clone(), Arc::clone(&turns));
+        tasks.spawn(async move {
+            let _turn = turns.acquire().await.unwrap();
+            let mut submitters = JoinSet::new();
+            for submitter in 0..SUBMITTERS {
+                let device = Device::with_challenge(rsa(submitter), &challenge);
+                let message = device.message(&endpoint);
+                let (nodes, endpoint) = (Arc::clone(&nodes), endpoint.clone());
+                submitters.spawn(async move { persistent(&nodes, n + submitter, &endpoint, &device, &message).await });
+            }
+            let replies = submitters.join_all().await;
+            (challenge.subject, replies.iter().filter(|r| r.status == "0").map(CertRep::serial).collect())
+        });
     }
+    let told: BTreeMap<String, BTreeSet<String>> = tasks.join_all().await.into_iter().collect();
     finished.store(true, Ordering::SeqCst);
     let (kills, _running) = killer.await.unwrap();
     let certificates = first.admin.certificates().await;
@@ -121,10 +132,10 @@ async fn on_three_nodes_with_kills_every_challenge_is_one_certificate() {
     }
     let verdict = first.admin.verify_audit().await;
     assert!(verdict.intact, "{:?}", verdict.problem);
-    eprintln!(
-        "FIGURE challenges {} submitters {SUBMITTERS} nodes 3 kills {kills} certificates {}",
-        told.len(),
-        certificates.len()
+    let count = certificates.len();
+    tell(
+        3,
+        &format!("{} challenges × {SUBMITTERS} submitters, 3 nodes, {kills} kills: {count} certificates, none lost", told.len()),
     );
     assert!(kills > 0);
     first.kill().await;
