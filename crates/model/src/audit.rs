@@ -73,7 +73,7 @@ pub enum AuditKind {
     /// A known API token was used for something it does not permit, or after its end.
     AccessRefused,
     /// A person approved a held request that needs another person too.
-    RequestSeconded,
+    RequestApprovedInPart,
 }
 
 /// The stored word, such as `request-denied`.

@@ -55,6 +55,9 @@ pub struct Binding {
     pub user: Option<UserName>,
     /// Device the certificate is for.
     pub device: Option<DeviceId>,
+    /// Who made the challenge, so that nobody approves an own order; absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minted_by: Option<String>,
 }
 
 /// A challenge as stored. The secret itself is never stored.

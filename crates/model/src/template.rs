@@ -67,6 +67,20 @@ pub enum Approval {
     Automatic,
     /// A request is held until a person approves or denies it.
     Person,
+    /// A request is held until two different people approve it, or one denies it. Neither may have made its challenge.
+    TwoPersons,
+}
+
+impl Approval {
+    /// How many different people have to approve.
+    #[must_use]
+    pub const fn persons(self) -> usize {
+        match self {
+            Self::Automatic => 0,
+            Self::Person => 1,
+            Self::TwoPersons => 2,
+        }
+    }
 }
 
 /// Whether the private key is archived.

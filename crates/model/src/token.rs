@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{ProfileName, TemplateName, TokenId},
+    id::{ProfileName, TemplateName, TokenId, UserName},
     time::Timestamp,
 };
 
@@ -22,6 +22,9 @@ pub struct TokenRecord {
     pub keyed_hash: [u8; 32],
     /// What it is for, in words of whoever made it.
     pub description: String,
+    /// Whose it is; two tokens of one user are one person.
+    #[serde(default)]
+    pub user: Option<UserName>,
     /// What it permits.
     pub scope: Scope,
     /// Most calls a minute.

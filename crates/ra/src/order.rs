@@ -41,6 +41,8 @@ pub struct ChallengeOrder {
     pub user: Option<User>,
     /// Device the certificate is for.
     pub device: Option<Device>,
+    /// Who orders, as a person: `user:jo`, or a login that is nobody else's.
+    pub ordered_by: Option<String>,
 }
 
 /// What an order allows, field by field, with everything checked that can be checked before the request comes.
@@ -83,6 +85,7 @@ pub(crate) fn bind(order: &ChallengeOrder, policy: &Policy, protocol: Protocol) 
         key,
         user: order.user.as_ref().map(|u| u.name.clone()),
         device: order.device.as_ref().map(|d| d.id.clone()),
+        minted_by: order.ordered_by.clone(),
     })
 }
 

@@ -196,9 +196,12 @@ reasons! {
     /// A person said no.
     ApprovalDenied = "ra.approval-denied", "A person refused the request, or a person other than the requester would have to approve it.",
         "ask the person who decides";
-    /// The approver and the user are one.
-    ApprovalOwn = "ra.approval-own", "The request was approved by the person it is for.",
+    /// The approver and the user, or the maker of the challenge, are one.
+    ApprovalOwn = "ra.approval-own", "Nobody approves a request that is for them, or whose challenge they made.",
         "have another person approve it";
+    /// One of two.
+    ApprovalSecond = "ra.approval-second", "The template needs the approval of two different people.",
+        "have another person approve it too";
     /// An approval without a held request that spent its challenge.
     ApprovalUnfounded = "ra.approval-unfounded", "The approval does not belong to a request that was held.",
         "send the request again and approve it when it is pending";

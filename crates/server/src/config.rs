@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use lanyard_model::{id::ProfileName, time::Span};
+use lanyard_model::{id::ProfileName, network::Network, time::Span};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::ServerError, network::Network};
+use crate::error::ServerError;
 
 /// The configuration as read. Unknown keys refuse to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,6 @@ pub mod jobs;
 pub mod keyring;
 pub mod modules;
 pub mod move_database;
-pub mod network;
 pub mod policy_files;
 pub mod serve;
 pub mod state;

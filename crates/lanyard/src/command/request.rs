@@ -43,7 +43,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Approve a held request; it is decided again and issued if the rules allow it now.
+    /// Approve a held request; once as many people as the template asks for did, it is decided again and issued if the rules allow it now.
     #[command(after_help = "Example:\n  lanyard request approve --dir ca 019a9f2e-5a10-7c3e-9d0a-0123456789ab")]
     Approve {
         #[command(flatten)]
@@ -112,9 +112,14 @@ fn list(found: Vec<Request>) -> ExitCode {
             r.subject.unwrap_or_else(|| "-".into()),
             r.profile,
             r.reason.unwrap_or_else(|| "-".into()),
+            if r.approvals.is_empty() { "-".into() } else { r.approvals.join(", ") },
         ]
     });
-    print::table(&["ID", "RECEIVED", "STATE", "KIND", "SUBJECT", "PROFILE", "REASON"], rows.collect(), "no requests")
+    print::table(
+        &["ID", "RECEIVED", "STATE", "KIND", "SUBJECT", "PROFILE", "REASON", "APPROVED BY"],
+        rows.collect(),
+        "no requests",
+    )
 }
 
 fn tell(answer: Result<Request, crate::admin::CallError>, json: bool) -> ExitCode {
@@ -131,6 +136,7 @@ fn tell(answer: Result<Request, crate::admin::CallError>, json: bool) -> ExitCod
                 ("Device", none(request.device)),
                 ("Certificate", none(request.certificate)),
                 ("Challenge", none(request.challenge)),
+                ("Approved by", (!request.approvals.is_empty()).then(|| request.approvals.join(", "))),
                 ("Decision", none(request.reason)),
                 ("Decided by", none(request.decided_by)),
                 ("Client", none(request.client)),

@@ -59,6 +59,9 @@ pub struct Create {
     /// Whom or what it is for; stands in the list and the audit log.
     #[arg(long = "for", value_name = "TEXT")]
     description: String,
+    /// Whose it is; two tokens of one user count as one person where two have to approve.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
     /// How long it is good, such as 1h, 90d.
     #[arg(long, value_name = "SPAN", default_value = "365d")]
     ttl: String,
@@ -88,8 +91,10 @@ pub async fn run(command: Command) -> ExitCode {
         Command::List { target, json } => match target.get::<Vec<Token>>("/tokens").await {
             Ok(tokens) if json => print::json(&tokens),
             Ok(tokens) => {
-                let row = |t: Token| vec![t.id, t.state, t.scope, t.description, t.created_by, t.expires_at];
-                let head = ["ID", "STATE", "PERMITS", "FOR", "MADE BY", "UNTIL"];
+                let row = |t: Token| {
+                    vec![t.id, t.state, t.scope, t.user.unwrap_or_else(|| "-".into()), t.description, t.created_by, t.expires_at]
+                };
+                let head = ["ID", "STATE", "PERMITS", "USER", "FOR", "MADE BY", "UNTIL"];
                 print::table(&head, tokens.into_iter().map(row).collect(), "no tokens")
             }
             Err(error) => error.report(),
@@ -105,9 +110,9 @@ pub async fn run(command: Command) -> ExitCode {
 }
 
 async fn create(arguments: Create) -> ExitCode {
-    let Create { target, role, profile, template, description, ttl, rate, json } = arguments;
+    let Create { target, role, profile, template, description, user, ttl, rate, json } = arguments;
     let role = role.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-    let wish = TokenWish { description, role, profiles: profile, templates: template, ttl: Some(ttl), rate: Some(rate) };
+    let wish = TokenWish { description, role, user, profiles: profile, templates: template, ttl: Some(ttl), rate: Some(rate) };
     match target.post::<_, NewToken>("/tokens", &wish).await {
         Ok(made) if json => print::json(&made),
         Ok(made) => {

@@ -65,7 +65,7 @@ fn steps(
     issue::binding_still_fits(compiled, &records, &binding)?;
     compare::claims(&request.content, &binding.subject, &binding.san, &binding.usages)?;
     compare::key(request.content.key.kind, binding.key)?;
-    if compiled.template.approval == Approval::Person {
+    if compiled.template.approval != Approval::Automatic {
         let detail = format!("template {} needs a person's approval, and {name} cannot approve an own request", binding.template);
         return Err(Refusal::new(Reason::ApprovalDenied, detail));
     }

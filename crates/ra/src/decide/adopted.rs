@@ -89,6 +89,7 @@ fn steps(
         ttl: None,
         user: None,
         device: None,
+        ordered_by: None,
     };
     let binding = order::bind(&order, policy, request.protocol)?;
     let compiled = order::usable(policy, &binding.profile, &binding.template, request.protocol)?;
@@ -103,7 +104,7 @@ fn steps(
         ChallengeRecord { id, keyed_hash: [0; 32], binding: written, created_at: now, expires_at: now + LIFE, used: None };
     record.keyed_hash = keys.adopted_mac(&record);
     let decision = match compiled.template.approval {
-        Approval::Person => Decision::Pending(Box::new(Held { binding, challenge: id })),
+        Approval::Person | Approval::TwoPersons => Decision::Pending(Box::new(Held { binding, challenge: id })),
         Approval::Automatic => {
             let grant = issue::from_binding(&compiled.template, binding, request, now).by_challenge(id, false);
             Decision::Grant(Box::new(grant))

@@ -1,7 +1,7 @@
 //! Requests with a challenge: first enrolments, and whatever else stands or falls by one.
 
 use lanyard_model::{
-    challenge::{Binding, ChallengeRecord, ChallengeUse},
+    challenge::{ChallengeRecord, ChallengeUse},
     enroll::{EnrollRequest, RequestSigner},
     secret::SecretText,
     template::Approval,
@@ -9,7 +9,7 @@ use lanyard_model::{
 };
 
 use super::{
-    compare,
+    approval, compare,
     decision::{Approved, Decision, Held, Known},
     entitled,
     entry::Case,
@@ -69,7 +69,8 @@ pub(super) fn decide(case: &Case<'_>, text: Option<&SecretText>, known: &mut Kno
         return Err(Refusal::plain(Reason::WeakSignature));
     }
     if let Some(approved) = approval {
-        approved_in_time(approved, &binding, used_at + profile.pending_lifetime, now)?;
+        approval::in_time(used_at + profile.pending_lifetime, now)?;
+        approval::counts(approved, &binding, compiled.template.approval)?;
     }
     let (user, device) = entitled::check(binding.user.as_ref(), binding.device.as_ref(), facts)?;
     let records = Records { organization: &policy.organization, user, device };
@@ -78,7 +79,7 @@ pub(super) fn decide(case: &Case<'_>, text: Option<&SecretText>, known: &mut Kno
     compare::key(request.content.key.kind, binding.key)?;
 
     let template = &compiled.template;
-    if template.approval == Approval::Person && approval.is_none() {
+    if template.approval != Approval::Automatic && approval.is_none() {
         return Ok(Decision::Pending(Box::new(Held { binding, challenge: record.id })));
     }
     let grant = issue::from_binding(template, binding, request, now).by_challenge(record.id, approval.is_some());
@@ -126,15 +127,4 @@ pub(super) fn earlier_use(
         Some(_) if *by == request.id => Ok(Use::Held(*at)),
         Some(_) => Err(Refusal::plain(Reason::ApprovalUnfounded)),
     }
-}
-
-/// Checks an approval: by somebody else than the user, and not too late.
-fn approved_in_time(approved: &Approved, binding: &Binding, until: Timestamp, now: Timestamp) -> Result<(), Refusal> {
-    if binding.user.as_ref().is_some_and(|user| user.as_str() == approved.by) {
-        return Err(Refusal::plain(Reason::ApprovalOwn));
-    }
-    if now > until {
-        return Err(Refusal::new(Reason::ApprovalExpired, format!("the request could wait until {until}")));
-    }
-    Ok(())
 }

@@ -27,11 +27,13 @@ pub struct Facts {
     pub approval: Option<Approved>,
 }
 
-/// A person's approval.
+/// The approval of one or more people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approved {
-    /// Who approved.
+    /// Who approved last, as a person: `user:jo`, or a login that is nobody else's.
     pub by: String,
+    /// Who approved before.
+    pub others: Vec<String>,
 }
 
 /// The decision about a request.

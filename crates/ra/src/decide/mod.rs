@@ -7,6 +7,7 @@
 
 mod administrator;
 mod adopted;
+mod approval;
 mod challenged;
 mod compare;
 mod decision;
@@ -17,6 +18,7 @@ mod renewal;
 
 pub use administrator::decide_administrator;
 pub use adopted::{Adopted, decide_adopted};
+pub use approval::may_approve;
 pub use decision::{Approved, Decision, Denied, Facts, Held};
 pub use entitled::{Subjects, subjects_of};
 pub use entry::decide;

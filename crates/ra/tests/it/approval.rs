@@ -24,7 +24,7 @@ fn code_signing() -> ChallengeOrder {
 fn approved() -> Scene {
     let mut scene = Scene::of(&code_signing(), policy());
     scene.use_challenge(scene.request.id);
-    scene.facts.approval = Some(Approved { by: "ann".into() });
+    scene.facts.approval = Some(Approved { by: "ann".into(), others: Vec::new() });
     scene.now = scene.now + Span::from_days(1);
     scene
 }
@@ -78,7 +78,9 @@ fn an_approval_skips_nothing_else() {
             let expiry = s.challenge().expires_at;
             s.challenge().used.as_mut().unwrap().at = expiry;
         }),
-        ("approved by the user", Reason::ApprovalOwn, |s| s.facts.approval = Some(Approved { by: "jo".into() })),
+        ("approved by the user", Reason::ApprovalOwn, |s| {
+            s.facts.approval = Some(Approved { by: "jo".into(), others: Vec::new() })
+        }),
         ("approved too late", Reason::ApprovalExpired, |s| s.now = s.now + Span::from_days(30)),
     ];
     for (what, reason, change) in table {

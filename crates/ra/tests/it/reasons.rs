@@ -60,6 +60,7 @@ fn codes_are_pinned() {
         "ra.module-notify",
         "ra.approval-denied",
         "ra.approval-own",
+        "ra.approval-second",
         "ra.approval-unfounded",
         "ra.approval-expired",
         "ra.transaction-other-key",

@@ -106,6 +106,7 @@ pub fn order() -> ChallengeOrder {
         ttl: Some(Span::from_secs(3600)),
         user: None,
         device: None,
+        ordered_by: None,
     }
 }
 

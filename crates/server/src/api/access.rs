@@ -50,6 +50,12 @@ impl Caller {
     pub fn actor(&self) -> String {
         format!("token:{}", self.0.id)
     }
+
+    /// As a person: the user whose token it is, or the token where nothing more is known.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        self.0.user.as_ref().map_or_else(|| self.actor(), |user| format!("user:{user}"))
+    }
 }
 
 /// Lets in who brings a good token for what the address and method say.

@@ -10,14 +10,15 @@ use lanyard_ra::challenge::ChallengeOrder;
 use super::{
     access::{self, Caller, Refusal},
     problem::ApiResult,
-    router::actor,
+    router::{actor, person},
     types::{Challenge, Order},
 };
 use crate::{error::ServerError, flow::challenge, state::Server};
 
 /// `POST /challenges`.
 pub async fn create(State(server): State<Arc<Server>>, extensions: Extensions, Json(order): Json<Order>) -> ApiResult<Challenge> {
-    let (parsed, user, device) = parse(&order)?;
+    let (mut parsed, user, device) = parse(&order)?;
+    parsed.ordered_by = Some(person(&extensions).identity);
     if let Some(caller) = extensions.get::<Caller>()
         && !caller.0.scope.may_mint(&parsed.profile, &parsed.template)
     {
@@ -74,6 +75,7 @@ pub fn parse(order: &Order) -> Result<(ChallengeOrder, Option<UserName>, Option<
         ttl: order.ttl.as_deref().map(|t| field("ttl", t)).transpose()?,
         user: None,
         device: None,
+        ordered_by: None,
     };
     let device = order.device.as_deref().map(|t| field("device", t)).transpose()?;
     Ok((parsed, optional("user", &order.user)?, device))

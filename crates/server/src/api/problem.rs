@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use lanyard_modules::error::ModuleError;
-use lanyard_ra::error::RaError;
+use lanyard_ra::{error::RaError, reason::Reason};
 use lanyard_store::error::StoreError;
 
 use super::types::Problem;
@@ -24,6 +24,7 @@ impl IntoResponse for ServerError {
             Self::Access(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
+            Self::Policy(RaError::OrderRefused { reason: Reason::ApprovalOwn, .. }) => StatusCode::FORBIDDEN,
             Self::Policy(RaError::OrderRefused { .. } | RaError::OrderLifetime { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Module { source: ModuleError::Denied { .. }, .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Module { source: ModuleError::Config { .. }, .. } => StatusCode::BAD_REQUEST,

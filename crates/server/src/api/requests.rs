@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::{
     problem::ApiResult,
-    router::actor,
+    router::{actor, person},
     story,
     types::{Deny, Request},
 };
@@ -43,7 +43,13 @@ pub async fn list(State(server): State<Arc<Server>>, Query(filter): Query<Filter
     };
     let before = filter.before.as_deref().map(read_id).transpose()?;
     let found = server.store.list_requests(RequestFilter { state, before, limit: filter.limit }).await?;
-    Ok(Json(found.iter().map(describe).collect()))
+    let mut described = Vec::with_capacity(found.len());
+    for record in &found {
+        let waits = record.state == RequestState::Pending;
+        let approvals = if waits { approvals(&server, record).await? } else { Vec::new() };
+        described.push(Request { approvals, ..describe(record) });
+    }
+    Ok(Json(described))
 }
 
 /// `GET /requests/{id}`: by id, or by the client's name of the transaction.
@@ -59,7 +65,7 @@ pub async fn show(State(server): State<Arc<Server>>, Path(id): Path<String>) -> 
 /// `POST /requests/{id}/approve`.
 pub async fn approve(State(server): State<Arc<Server>>, Path(id): Path<String>, extensions: Extensions) -> ApiResult<Request> {
     let id = read_id(&id)?;
-    flow::approve(&server, id, &actor(&extensions)).await?;
+    flow::approve(&server, id, &person(&extensions)).await?;
     describe_by_id(&server, id).await.map(Json)
 }
 
@@ -84,8 +90,14 @@ pub async fn describe_by_id(server: &Server, id: RequestId) -> Result<Request, S
     tell(server, &record.ok_or_else(|| ServerError::NotFound { what: "request", name: id.to_string() })?).await
 }
 
+async fn approvals(server: &Server, record: &RequestRecord) -> Result<Vec<String>, ServerError> {
+    let found = server.store.approvals_of(record.id).await?;
+    Ok(found.into_iter().map(|a| format!("{} at {}", a.by, a.at)).collect())
+}
+
 async fn tell(server: &Server, record: &RequestRecord) -> Result<Request, ServerError> {
     let mut request = describe(record);
+    request.approvals = approvals(server, record).await?;
     request.story = story::tell(server, record).await?;
     Ok(request)
 }
@@ -122,6 +134,7 @@ pub fn describe(record: &RequestRecord) -> Request {
         received_at: record.received_at.to_string(),
         decided_at: record.decided_at.map(|t| t.to_string()),
         decided_by: record.decided_by.clone(),
+        approvals: Vec::new(),
         story: Vec::new(),
     }
 }

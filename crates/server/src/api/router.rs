@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{access, audit, authority, certificates, challenges, directory, replay, requests, tokens};
-use crate::{api::access::Caller, edge::listen::Peer, state::Server};
+use crate::{api::access::Caller, edge::listen::Peer, flow::approve::Person, state::Server};
 
 /// Largest call, in octets.
 const MAX_BODY: usize = 64 * 1024;
@@ -62,4 +62,11 @@ pub fn actor(extensions: &Extensions) -> String {
         (None, Some(Peer::Local(uid))) => format!("admin:uid-{uid}"),
         _ => "admin:unknown".to_owned(),
     }
+}
+
+/// Who calls, as audited and as a person.
+#[must_use]
+pub fn person(extensions: &Extensions) -> Person {
+    let actor = actor(extensions);
+    Person { identity: extensions.get::<Caller>().map_or_else(|| actor.clone(), Caller::identity), actor }
 }

@@ -102,7 +102,7 @@ pub fn explain(code: &str) -> Option<(&'static str, &'static str)> {
     Some(match code {
         "ra.approval-needed" => (
             "The template asks for a person's approval.",
-            "run 'lanyard request approve ID' or 'lanyard request deny ID --reason …'; the device polls and collects the outcome",
+            "run 'lanyard request approve ID' (as another person than the one it is for, or who made its challenge) or 'lanyard request deny ID --reason …'; the device polls and collects the outcome",
         ),
         "scep.algorithm" | "scep.legacy-algorithm" => (
             "The message uses an algorithm that the profile does not accept; the device was told badAlg.",

@@ -54,6 +54,7 @@ pub async fn create(
     }
     let wish = Wish {
         description: wish.description,
+        user: wish.user.as_deref().map(|u| field("user", u)).transpose()?,
         scope,
         ttl: field("ttl", wish.ttl.as_deref().unwrap_or("365d"))?,
         calls_per_minute: wish.rate.unwrap_or(600),
@@ -77,6 +78,7 @@ fn describe(server: &Server, record: &TokenRecord) -> Token {
         id: record.id.to_string(),
         state: state.to_owned(),
         description: record.description.clone(),
+        user: record.user.as_ref().map(ToString::to_string),
         scope: record.scope.to_string(),
         rate: record.calls_per_minute,
         created_by: record.created_by.clone(),

@@ -180,6 +180,9 @@ pub struct Request {
     pub decided_at: Option<String>,
     /// Who decided.
     pub decided_by: Option<String>,
+    /// Who approved so far, of a request that waits or was decided; only where several have to, or when one request is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<String>,
     /// The whole story in plain words; only when one request is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub story: Vec<String>,
@@ -291,6 +294,8 @@ pub struct TokenWish {
     pub description: String,
     /// `administrator`, `approver` or `mint`.
     pub role: String,
+    /// Whose it is, so that two tokens of one user are not two people.
+    pub user: Option<String>,
     /// For `mint`: the profiles.
     pub profiles: Vec<String>,
     /// For `mint`: the templates.
@@ -322,6 +327,8 @@ pub struct Token {
     pub state: String,
     /// What it is for.
     pub description: String,
+    /// Whose it is.
+    pub user: Option<String>,
     /// What it permits.
     pub scope: String,
     /// Most calls a minute.

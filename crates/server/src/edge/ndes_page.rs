@@ -117,7 +117,8 @@ async fn fresh(
     if outstanding.iter().filter(|(of, ..)| *of == profile).count() >= most {
         return Ok(None);
     }
-    let (parsed, user, device) = parse(order)?;
+    let (mut parsed, user, device) = parse(order)?;
+    parsed.ordered_by = Some(caller.identity());
     let made = challenge::create(server, parsed, user, device, &caller.actor()).await?;
     if let Some(id) = unhex(&made.id).and_then(|octets| octets.try_into().ok()) {
         outstanding.push((profile, ChallengeId(id), made.expires_at));

@@ -5,10 +5,10 @@ use lanyard_model::{
     challenge::ChallengeId,
     enroll::{EnrollRequest, RequestSigner, RequestedContent},
     id::RequestId,
-    request::{RequestRecord, RequestState},
+    request::{ApprovalRecord, RequestRecord, RequestState},
     text::unhex,
 };
-use lanyard_ra::decide::{Approved, Facts, decide};
+use lanyard_ra::decide::{Approved, Facts, decide, may_approve};
 use lanyard_store::ports::Opening;
 
 use super::{
@@ -18,28 +18,80 @@ use super::{
 };
 use crate::{error::ServerError, state::Server};
 
-/// Approves a held request and issues, unless the rules refuse it now.
-///
-/// # Errors
-/// [`ServerError::NotFound`], [`ServerError::Conflict`] when it is not pending.
-pub async fn approve(server: &Server, id: RequestId, by: &str) -> Result<Outcome, ServerError> {
-    let record = pending(server, id).await?;
-    let audit = server.request_event(AuditKind::RequestApproved, by, id);
-    server.store.append_audit(audit).await?;
-    let reopened = Reopened { decided_by: Some(by.to_owned()), opening: Opening::Pending, challenge: None };
-    decide_again(server, &record, Approved { by: by.to_owned() }, reopened).await
+/// Who decides: as audited, and as a person.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// As audited: `admin:uid-0`, `token:3f2a…`.
+    pub actor: String,
+    /// As a person, so that two logins of one are not two people: `user:jo`, or the actor where nothing more is known.
+    pub identity: String,
 }
 
-/// Decides a stored request again.
+/// Approves a held request. It is issued once as many people as its template asks for have approved, unless the rules refuse it now.
+///
+/// # Errors
+/// [`ServerError::NotFound`]; [`ServerError::Conflict`] when it is not pending or the person approved before; [`ServerError::Policy`] when
+/// the person may not approve it. The request then goes on waiting.
+pub async fn approve(server: &Server, id: RequestId, by: &Person) -> Result<Outcome, ServerError> {
+    let record = pending(server, id).await?;
+    let needed = may_approve_now(server, &record, by).await?;
+    let before = server.store.approvals_of(id).await?;
+    let others: Vec<String> = before.iter().map(|a| a.by.clone()).filter(|one| *one != by.identity).collect();
+    let enough = others.len() + 1 >= needed;
+    let kind = if enough { AuditKind::RequestApproved } else { AuditKind::RequestApprovedInPart };
+    let audit = AuditEvent {
+        detail: (needed > 1).then(|| format!("{} of {needed}", others.len() + 1)),
+        ..server.request_event(kind, &by.actor, id)
+    };
+    let approval = ApprovalRecord { request: id, by: by.identity.clone(), at: server.now() };
+    if !server.store.approve_request(approval, audit).await? {
+        // Somebody decided meanwhile, or this person approved before.
+        let record = pending(server, id).await?;
+        if !enough {
+            return Err(ServerError::Conflict(format!(
+                "{} approved request {} before; another person has to",
+                by.identity, record.id
+            )));
+        }
+    }
+    // Counted after the own approval is stored: of two at the same time, at least one sees both.
+    let approvals = server.store.approvals_of(id).await?;
+    if approvals.len() < needed {
+        return Ok(Outcome::Pending);
+    }
+    let reopened = Reopened { decided_by: Some(by.actor.clone()), opening: Opening::Pending, challenge: None };
+    decide_again(server, &record, &by.identity, reopened).await
+}
+
+/// How many people have to approve a request, if this one may.
+async fn may_approve_now(server: &Server, record: &RequestRecord, by: &Person) -> Result<usize, ServerError> {
+    let policy = server.policy();
+    let template = record.template.as_ref().and_then(|name| policy.templates.find(name));
+    // A template that is gone is refused by the rules, whoever approves.
+    let Some(template) = template else { return Ok(1) };
+    let challenge = match record.challenge.as_deref().and_then(parse_challenge_id) {
+        Some(id) => server.store.load_challenge(id).await?,
+        None => None,
+    };
+    if let Some(binding) = challenge.and_then(|c| serde_json::from_slice(&c.binding).ok()) {
+        may_approve(&by.identity, &binding, template.approval)?;
+    }
+    Ok(template.approval.persons().max(1))
+}
+
+/// Decides a stored request again, with what people approved and this last one.
 ///
 /// # Errors
 /// Storage errors; [`ServerError::Conflict`] when the record holds no claims.
 pub async fn decide_again(
     server: &Server,
     record: &RequestRecord,
-    approval: Approved,
+    by: &str,
     mut reopened: Reopened,
 ) -> Result<Outcome, ServerError> {
+    let approvals = server.store.approvals_of(record.id).await?;
+    let others = approvals.into_iter().map(|a| a.by).collect();
+    let approval = Approved { by: by.to_owned(), others };
     let request = request_of(record)?;
     reopened.challenge = record.challenge.as_deref().and_then(parse_challenge_id);
     let challenge = match reopened.challenge {

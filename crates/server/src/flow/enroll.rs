@@ -14,6 +14,7 @@ use lanyard_model::{
     enroll::{EnrollRequest, RequestSigner},
     request::{RequestContext, RequestRecord, RequestState},
     serial::SerialNumber,
+    template::Approval,
 };
 use lanyard_pki::crypto::random::random;
 use lanyard_ra::{
@@ -346,7 +347,10 @@ async fn hold(server: &Server, request: &EnrollRequest, mut record: RequestRecor
     let now = server.now();
     record.state = RequestState::Pending;
     record.reason = Some("ra.approval-needed".into());
-    record.detail = Some(format!("template {} asks for a person's approval", held.binding.template));
+    let policy = server.policy();
+    let approval = policy.templates.find(&held.binding.template).map(|t| t.approval);
+    let whose = if approval == Some(Approval::TwoPersons) { "two people's" } else { "a person's" };
+    record.detail = Some(format!("template {} asks for {whose} approval", held.binding.template));
     record.template = Some(held.binding.template.clone());
     record.user.clone_from(&held.binding.user);
     record.device.clone_from(&held.binding.device);

@@ -129,7 +129,8 @@ async fn restore(server: &Server, record: &RequestRecord) -> Result<Option<(Enro
         request.content.csr_digest = used.csr_digest;
         facts.challenge = Some(challenge);
         // The text of the challenge is not stored: its record, which this request spent, stands for it.
-        facts.approval = Some(Approved { by: record.decided_by.clone().unwrap_or_else(|| "the replay".into()) });
+        let by = record.decided_by.clone().unwrap_or_else(|| "the replay".into());
+        facts.approval = Some(Approved { by, others: vec!["the replay's second person".into()] });
     }
     Ok(Some((request, subjects(server, facts).await?)))
 }
@@ -188,7 +189,7 @@ fn judge(server: &Server, policy: &Policy, record: &RequestRecord, request: &Enr
     match decide(request, facts, policy, &server.challenge_keys, record.received_at) {
         Decision::Grant(grant) => {
             let template = grant.template().and_then(|(name, _)| policy.templates.find(name));
-            let by_person = template.is_some_and(|template| template.approval == Approval::Person);
+            let by_person = template.is_some_and(|template| template.approval != Approval::Automatic);
             let was_held = record.decided_by.is_some() || record.state == RequestState::Pending;
             if by_person && !was_held && record.renews.is_none() { Verdict::Held } else { Verdict::Granted }
         }

@@ -8,7 +8,6 @@ use lanyard_model::{
     request::{RequestRecord, RequestState},
     time::Span,
 };
-use lanyard_ra::decide::Approved;
 use lanyard_store::ports::Opening;
 
 use super::{
@@ -57,6 +56,8 @@ pub async fn outcome(server: &Server, record: &RequestRecord) -> Result<Outcome,
     tracing::warn!(request = %record.id, %serial, "taking up a request whose signature never came");
     let reopened =
         Reopened { decided_by: record.decided_by.clone(), opening: Opening::Abandoned { issuer, serial }, challenge: None };
-    let approval = Approved { by: record.decided_by.clone().unwrap_or_else(|| "the decision before the interruption".into()) };
-    decide_again(server, record, approval, reopened).await
+    let approvals = server.store.approvals_of(record.id).await?;
+    let last = approvals.last().map(|a| a.by.clone()).or_else(|| record.decided_by.clone());
+    let by = last.unwrap_or_else(|| "the decision before the interruption".into());
+    decide_again(server, record, &by, reopened).await
 }

@@ -4,7 +4,7 @@
 
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    id::TokenId,
+    id::{TokenId, UserName},
     secret::SecretText,
     text::{hex, printable},
     time::Span,
@@ -27,6 +27,8 @@ const MAX_LIFE: Span = Span::from_days(3653);
 pub struct Wish {
     /// What it is for.
     pub description: String,
+    /// Whose it is.
+    pub user: Option<UserName>,
     /// What it permits.
     pub scope: Scope,
     /// How long it is good.
@@ -40,7 +42,7 @@ pub struct Wish {
 /// # Errors
 /// [`ServerError::Invalid`], [`ServerError::NotFound`] for a profile or template there is not; storage errors.
 pub async fn create(server: &Server, wish: Wish, by: &str) -> Result<(SecretText, TokenRecord), ServerError> {
-    let Wish { description, scope, ttl, calls_per_minute } = wish;
+    let Wish { description, user, scope, ttl, calls_per_minute } = wish;
     if ttl.secs() < 60 || ttl > MAX_LIFE {
         return Err(ServerError::Invalid(format!("ttl: {ttl} is out of bounds; choose from 1m to 3653d")));
     }
@@ -56,6 +58,7 @@ pub async fn create(server: &Server, wish: Wish, by: &str) -> Result<(SecretText
         keyed_hash: keyed_hash(server, &text),
         id,
         description: printable(&description),
+        user,
         scope,
         calls_per_minute,
         created_by: by.to_owned(),

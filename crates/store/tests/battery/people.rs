@@ -15,6 +15,7 @@ fn token(id: &str) -> TokenRecord {
         id: id.parse().unwrap(),
         keyed_hash: [7; 32],
         description: "for the MDM".to_owned(),
+        user: None,
         scope: Scope::Mint { profiles: vec!["default".parse().unwrap()], templates: vec!["wifi".parse().unwrap()] },
         calls_per_minute: 60,
         created_by: "admin:uid-0".to_owned(),
@@ -84,7 +85,7 @@ pub async fn approvals_while_pending(engine: &dyn Engine) {
     let store = engine.open().await;
     let pending = sample::request(1, RequestState::Pending);
     let approval = |by: &str, n| ApprovalRecord { request: pending.id, by: by.to_owned(), at: sample::after(n) };
-    let event = sample::event(AuditKind::RequestSeconded, Some(pending.id));
+    let event = sample::event(AuditKind::RequestApprovedInPart, Some(pending.id));
     assert!(!store.approve_request(approval("a", 1), event.clone()).await.unwrap(), "there is no such request");
     store.hold_request(pending.clone(), None, sample::event(AuditKind::RequestHeld, Some(pending.id))).await.unwrap();
     assert!(store.approve_request(approval("b", 1), event.clone()).await.unwrap());

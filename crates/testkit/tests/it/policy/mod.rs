@@ -1,5 +1,6 @@
 //! Policy modules: what they may take away, and that nothing is issued without their clear yes.
 
+mod approvals;
 mod intune;
 mod ndes_page;
 mod outbound;
