@@ -5,7 +5,7 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, authority, bench, certificate, challenge, demo, device, directory, group, init, policy, request, serve, token,
+    audit, authority, bench, certificate, challenge, demo, device, directory, group, init, policy, request, serve, store, token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
@@ -71,6 +71,9 @@ enum Command {
     /// The agent, on the device itself: enrol, renew, list.
     #[command(subcommand)]
     Device(device::DeviceCommand),
+    /// Move to PostgreSQL; check the database.
+    #[command(subcommand)]
+    Store(store::Command),
     /// Measure, as a ratio to a floor or a peer from the same run.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
             Command::Fleet(command) => directory::run_fleet(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,
+            Command::Store(command) => store::run(command).await,
             Command::Bench(command) => bench::run(command).await,
         }
     })

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use lanyard_model::secret::SecretText;
+use lanyard_model::{audit::ChainVerdict, secret::SecretText};
 use lanyard_store::{ports::Store, postgres, sqlite};
+use serde::Serialize;
 
 use crate::{
+    clock::{Clock, SystemClock},
     error::ServerError,
     installation::{Installation, create_file, read_secret},
 };
@@ -45,4 +47,40 @@ pub fn remember(installation: &Installation, url: &SecretText) -> Result<(), Ser
 pub fn check(url: &SecretText) -> Result<(), ServerError> {
     let known = ["postgres://", "postgresql://"].iter().any(|scheme| url.expose().trim().starts_with(scheme));
     if known { Ok(()) } else { Err(ServerError::Invalid("--database must begin with postgres://".into())) }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Checked {
+    /// The engine.
+    pub engine: &'static str,
+    /// Records of the audit log up to the first bad one.
+    pub audit_records: u64,
+    /// What is wrong with the audit chain.
+    pub problem: Option<String>,
+    /// Certificates of every state.
+    pub certificates: u64,
+}
+
+/// Opens the database, reads and writes, and follows the audit chain. A server may be running.
+///
+/// # Errors
+/// Storage errors.
+pub async fn verify(installation: &Installation) -> Result<Checked, ServerError> {
+    installation.check_modes()?;
+    if !is_shared(installation) && !installation.database().exists() {
+        return Err(ServerError::NotFound { what: "database", name: installation.database().display().to_string() });
+    }
+    let store = open(installation).await?;
+    store.check().await?;
+    let (audit_records, problem) = match store.verify_audit().await? {
+        ChainVerdict::Intact { records, .. } => (records, None),
+        ChainVerdict::Broken { sequence, problem } => (sequence.saturating_sub(1), Some(format!("record {sequence}: {problem}"))),
+    };
+    let counts = store.count_certificates(SystemClock.now()).await?;
+    store.close().await;
+    let engine = if is_shared(installation) { "PostgreSQL" } else { "SQLite" };
+    let certificates = counts.valid + counts.expired + counts.revoked + counts.intended;
+    Ok(Checked { engine, audit_records, problem, certificates })
 }

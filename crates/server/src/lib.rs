@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod keyring;
 pub mod ldap;
 pub mod modules;
+pub mod move_database;
 pub mod policy_files;
 pub mod serve;
 pub mod state;

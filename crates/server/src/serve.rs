@@ -11,7 +11,11 @@ use lanyard_model::{audit::AuditKind, secret::SecretBytes, secret::SecretText, t
 use lanyard_pki::crypto::{digest::hmac_sha256, random::random};
 use lanyard_ra::challenge::ChallengeKeys;
 use lanyard_store::ports::Store;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+    task::JoinHandle,
+};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
@@ -160,8 +164,8 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
         }
         other => Some(other?),
     };
-    let http = bind(server.config.listen.http).await?;
-    let https = bind(server.config.listen.https).await?;
+    let http = bind(server.config.listen.http)?;
+    let https = bind(server.config.listen.https)?;
     let address = |l: &TcpListener| l.local_addr().map_err(|source| ServerError::Listen { address: "?".into(), source });
     let (http_address, https_address) = (address(&http)?, address(&https)?);
     // After a long rest the server certificate may have ended; without one there is nothing to accept with.
@@ -191,8 +195,19 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     Ok(Running { server, http: http_address, https: https_address, stop, tasks, owns_socket })
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address: address.to_string(), source })
+/// Connections that may wait to be accepted, as far as the system allows: a burst of devices must not overflow the queue, because clients
+/// beyond it believe to be connected and wait in vain.
+const BACKLOG: u32 = 4096;
+
+fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A restart must not wait for connections of the process before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|source| ServerError::Listen { address: address.to_string(), source })
 }
 
 /// Makes acceptors; a renewed server certificate is used from the next connection on.

@@ -14,7 +14,7 @@ use crate::{
     sqlite,
 };
 
-/// A table and the column that orders it; a small one without such a column is read at once.
+/// A table and the columns that order it.
 struct Table {
     name: &'static str,
     key: &'static str,
@@ -33,12 +33,15 @@ const TABLES: &[Table] = &[
     table("certificates", "id", true),
     table("certificate_bodies", "certificate", false),
     table("crl_numbers", "issuer", false),
-    table("crls", "number", false),
+    table("crls", "issuer, number", false),
     table("sealed_keys", "id", false),
     table("authorities", "id", true),
     table("users", "name", false),
     table("devices", "id", false),
     table("settings", "name", false),
+    table("tokens", "id", false),
+    table("directory_groups", "name", false),
+    table("approvals", "request, approver", false),
     table("audit", "seq", false),
     table("audit_heads", "id", true),
 ];
@@ -128,8 +131,7 @@ async fn copy(
     let Table { name, key, numbered } = table;
     let total: i64 = source.query_row(&format!("SELECT COUNT(*) FROM {name}"), [], |row| row.get(0)).map_err(engine)?;
     let total = total.unsigned_abs();
-    let order = if *name == "crls" { "issuer, number" } else { key };
-    let mut query = source.prepare(&format!("SELECT * FROM {name} ORDER BY {order}")).map_err(engine)?;
+    let mut query = source.prepare(&format!("SELECT * FROM {name} ORDER BY {key}")).map_err(engine)?;
     let columns: Vec<String> = query.column_names().into_iter().map(str::to_owned).collect();
     let places: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
     let overriding = if *numbered { " OVERRIDING SYSTEM VALUE" } else { "" };
@@ -187,8 +189,7 @@ async fn read_back(
     progress: &mut impl FnMut(&'static str, u64, u64),
 ) -> Result<(u64, [u8; 32])> {
     let failed = |e: tokio_postgres::Error| StoreError::Migrate { source: postgres::described(e) };
-    let order = if table.name == "crls" { "issuer, number" } else { table.key };
-    let statement = target.prepare(&format!("SELECT * FROM {} ORDER BY {order}", table.name)).await.map_err(failed)?;
+    let statement = target.prepare(&format!("SELECT * FROM {} ORDER BY {}", table.name, table.key)).await.map_err(failed)?;
     let portal = target.bind(&statement, &[]).await.map_err(failed)?;
     let columns: std::sync::Arc<[String]> = statement.columns().iter().map(|c| c.name().to_owned()).collect();
     let mut digest = Sha256::new();

@@ -1,11 +1,16 @@
 //! A pkiMessage on the server's side: decoded, verified, then decrypted (the pipeline of RFC 8894, section 3.2).
 
-use lanyard_model::{key::PublicKey, secret::SecretBytes, serial::SerialNumber, time::Timestamp};
+use lanyard_model::{
+    key::{KeyKind, PublicKey},
+    secret::SecretBytes,
+    serial::SerialNumber,
+    time::Timestamp,
+};
 use lanyard_pki::{
     certificate::Certificate,
     cms::{
         enveloped::{EnvelopedData, KeyTransport, Recipient},
-        signed::{SignedData, SignerInfo},
+        signed::{Identifier, SignedData, SignerInfo},
     },
     crypto::cipher::ContentCipher,
     csr::decode::{CertificationRequest, decode as decode_csr},
@@ -13,6 +18,7 @@ use lanyard_pki::{
     key::Decrypter,
     oids,
     signature::Digest,
+    spki,
     tlv::{Reader, tag},
 };
 
@@ -158,6 +164,27 @@ pub struct RegistrationKey<'a> {
     pub decrypter: &'a dyn Decrypter,
 }
 
+/// Whether a wrapped key has the form that the key unwraps at all: a number of its length and below its modulus, by a known transport.
+fn can_be_unwrapped(key: &RegistrationKey<'_>, recipient: &Recipient) -> bool {
+    let modulus = || {
+        let public = key.certificate.public_key().ok()?;
+        let mut fields = Reader::sequence_of(spki::subject_public_key(&public.spki).ok()?, "RSA public key").ok()?;
+        Some(fields.unsigned().ok()?.to_vec())
+    };
+    let wrapped = &recipient.encrypted_key;
+    recipient.transport.is_some() && modulus().is_some_and(|modulus| wrapped.len() == modulus.len() && *wrapped < modulus)
+}
+
+/// A recipient that unwraps to nothing of use.
+fn decoy(key: &RegistrationKey<'_>) -> Recipient {
+    let length = key.certificate.public_key().map_or(256, |public| match public.kind {
+        KeyKind::Rsa(bits) => usize::from(bits / 8),
+        _ => 256,
+    });
+    let encrypted_key = (0..length).map(|n| u8::from(n > 0)).collect();
+    Recipient { identifier: Identifier::KeyIdentifier(Vec::new()), transport: Some(KeyTransport::Pkcs1), encrypted_key }
+}
+
 /// An envelope whose algorithms are accepted; still closed.
 #[derive(Debug, Clone)]
 pub struct Envelope(EnvelopedData);
@@ -198,9 +225,18 @@ impl PkiMessage {
         rejection_secret: &SecretBytes,
     ) -> Result<(SecretBytes, Mirror), ScepError> {
         let named = keys.iter().find_map(|key| envelope.0.recipient(key.certificate).map(|recipient| (key, recipient)));
-        let opened = named.ok_or(PkiError::Decrypt).and_then(|(key, recipient): (&RegistrationKey<'_>, &Recipient)| {
-            Ok((envelope.0.open(recipient, key.decrypter, rejection_secret)?, recipient))
-        });
+        let opened = match named {
+            Some((key, recipient)) if can_be_unwrapped(key, recipient) => {
+                envelope.0.open(recipient, key.decrypter, rejection_secret).map(|plain| (plain, recipient))
+            }
+            _ => {
+                // Anybody can see that this is for none of our keys; all the same it takes as long as if it were.
+                if let Some(key) = keys.first() {
+                    let _ = std::hint::black_box(envelope.0.open(&decoy(key), key.decrypter, rejection_secret));
+                }
+                Err(PkiError::Decrypt)
+            }
+        };
         let (plain, recipient) = opened.map_err(|error| {
             self.spend_a_verification();
             ScepError::Envelope(error)

@@ -7,3 +7,4 @@ mod golden;
 mod hostile;
 mod round_trip;
 mod sample;
+mod tolerant;

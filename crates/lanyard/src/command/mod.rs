@@ -16,6 +16,7 @@ pub mod init;
 pub mod policy;
 pub mod request;
 pub mod serve;
+pub mod store;
 pub mod token;
 pub mod trial;
 pub mod unseal;

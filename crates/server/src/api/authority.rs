@@ -67,7 +67,7 @@ pub async fn prepare_successor(
     extensions: Extensions,
 ) -> ApiResult<String> {
     if name != ISSUING {
-        return Err(ServerError::NotFound { what: "issuing authority", name: printable(&name) }.into());
+        return Err(ServerError::NotFound { what: "issuing authority", name: printable(&name) });
     }
     Ok(Json(successor::prepare(&server, &actor(&extensions)).await?.to_string()))
 }

@@ -10,7 +10,7 @@ use axum::{
     extract::{Path, Request, State},
     http::{
         HeaderValue, Method, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER},
     },
     response::{IntoResponse, Response},
 };
@@ -170,9 +170,12 @@ fn labels(profile: &Profile, outcome: &'static str) -> [(&'static str, String); 
     [("protocol", "scep".into()), ("profile", profile.name.to_string()), ("outcome", outcome.into())]
 }
 
+/// Refuses a message that was not read to its end: what is left of it is not waited for.
 fn refused(server: &Server, cause: &'static str, status: StatusCode, why: &'static str) -> Response {
     server.telemetry.count("lanyard_http_refused_total", &[("cause", cause.to_owned())]);
-    plain(status, why)
+    let mut response = plain(status, why);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn plain(status: StatusCode, why: &'static str) -> Response {

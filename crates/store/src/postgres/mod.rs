@@ -5,6 +5,7 @@
 //!
 //! Must never enter: statements of the ports (those are in `crate::sql`), decisions.
 
+pub(crate) mod at_once;
 mod client;
 pub(crate) mod fill;
 mod open;

@@ -59,6 +59,12 @@ impl Connection {
         }
     }
 
+    /// Whether every statement is a round trip, so that many steps in one statement pay; and whether a job alone gets a savepoint,
+    /// which it needs to go back from such a statement and which travels along for nothing.
+    pub(crate) const fn is_remote(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Whether a batch that was undone is worth a second try. On a server it was in the way of another node's, or the connection
     /// broke; in a file the cause stays.
     pub(crate) const fn retries(&self) -> bool {

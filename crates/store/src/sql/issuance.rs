@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed, Withdrawal},
+    postgres::at_once,
     rows::{self, StoredRow},
 };
 
@@ -74,7 +75,43 @@ fn object(intent: &Intent) -> Vec<u8> {
     }
 }
 
+/// The ordinary case in one statement, where statements are dear; `false` if it is not the ordinary case, or something was in the way.
+async fn begin_at_once(tx: &mut Tx, intent: &Intent) -> Result<bool> {
+    let (Some(request), Some(claim), None, Opening::New) = (&intent.request, &intent.challenge, &intent.renews, &intent.opening)
+    else {
+        return Ok(false);
+    };
+    if !tx.connection.is_remote() || request.transaction.is_empty() || intent.now < tx.highest() - CLOCK_TOLERANCE {
+        return Ok(false);
+    }
+    let mut values = bind::request(request)?;
+    values.extend(bind::certificate(&intent.certificate)?);
+    values.extend(args![
+        intent.certificate.tbs.clone(),
+        (intent.now - requests::TRANSACTION_LIFE).0,
+        claim.id.0,
+        claim.claim.at.0,
+        claim.claim.csr_digest,
+        claim.claim.key_digest,
+    ]);
+    tx.at_once("begin an issuance", at_once::BEGIN, values, 1).await
+}
+
+/// Likewise for the signature.
+async fn finish_at_once(tx: &mut Tx, signed: &Signed) -> Result<bool> {
+    let ordinary = tx.connection.is_remote() && signed.withdrawn.is_none();
+    let Some(request) = signed.request.filter(|_| ordinary) else { return Ok(false) };
+    let values = args![signed.serial.magnitude(), signed.issuer.to_string(), signed.der.clone(), request.to_string()];
+    tx.at_once("store the signed certificate", at_once::FINISH, values, 2).await
+}
+
 async fn begin(tx: &mut Tx, intent: Arc<Intent>) -> Result<Applied<Begun>> {
+    if begin_at_once(tx, &intent).await? {
+        tx.relies_on(intent.now);
+        tx.signs_at(intent.now);
+        tx.audit(&intent.audit)?;
+        return Ok(Applied::Kept(Begun::Done));
+    }
     match refusal(tx, &intent).await? {
         Some(refusal) => Ok(Applied::Nothing(refusal)),
         None => {
@@ -156,12 +193,27 @@ async fn reserve(tx: &mut Tx, certificate: &CertificateRecord) -> Result<bool> {
 }
 
 async fn finish(tx: &mut Tx, signed: Arc<Signed>) -> Result<Applied<()>> {
+    if !finish_at_once(tx, &signed).await? && !store_signature(tx, &signed).await? {
+        return repeated(tx, &signed).await;
+    }
+    if let Some(Withdrawal { revocation, .. }) = &signed.withdrawn {
+        certificates::revoke(tx, &signed.issuer, &signed.serial, *revocation).await?;
+    }
+    if let Some((superseded, revocation)) = &signed.supersedes {
+        supersede(tx, &signed.issuer, superseded, *revocation).await?;
+    }
+    for event in &signed.audit {
+        tx.audit(event)?;
+    }
+    Ok(Applied::Kept(()))
+}
+
+/// Stores the signature and marks the request, step by step; `false` if the intent is no longer open.
+async fn store_signature(tx: &mut Tx, signed: &Signed) -> Result<bool> {
     let action = "store the signed certificate";
     let serial = signed.serial.magnitude().to_vec();
     let issuer = signed.issuer.to_string();
-    let Some(row) = tx.optional(action, SIGN, args![serial.clone(), issuer.clone()]).await? else {
-        return repeated(tx, &signed).await;
-    };
+    let Some(row) = tx.optional(action, SIGN, args![serial.clone(), issuer.clone()]).await? else { return Ok(false) };
     tx.execute(action, SAVE_DER, args![rows::integer(&row, "certificates.id")?, signed.der.clone()]).await?;
     if let Some(request) = signed.request {
         let marked = match &signed.withdrawn {
@@ -175,16 +227,7 @@ async fn finish(tx: &mut Tx, signed: Arc<Signed>) -> Result<Applied<()>> {
             return Err(rows::corrupt("requests.state", format_args!("request {request} is not granted")));
         }
     }
-    if let Some(Withdrawal { revocation, .. }) = &signed.withdrawn {
-        certificates::revoke(tx, &signed.issuer, &signed.serial, *revocation).await?;
-    }
-    if let Some((superseded, revocation)) = &signed.supersedes {
-        supersede(tx, &signed.issuer, superseded, *revocation).await?;
-    }
-    for event in &signed.audit {
-        tx.audit(event)?;
-    }
-    Ok(Applied::Kept(()))
+    Ok(true)
 }
 
 /// Revoked meanwhile for another reason is revoked as well: that reason stays.

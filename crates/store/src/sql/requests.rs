@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long a transaction belongs to the key that used it first.
-const TRANSACTION_LIFE: Span = Span::from_days(7);
+pub(super) const TRANSACTION_LIFE: Span = Span::from_days(7);
 
 /// Rows listed where the filter says nothing.
 const DEFAULT_LIMIT: u32 = 100;

@@ -7,7 +7,7 @@ use super::{
     fault::{Fault, Reach},
     value::{Row, Value},
 };
-use crate::{chain::event_bytes, ports::Result};
+use crate::{chain::event_bytes, ports::Result, rows};
 
 /// What a job did.
 #[derive(Debug)]
@@ -62,6 +62,17 @@ impl Tx {
     /// Runs a statement and returns its first row.
     pub(crate) async fn optional(&mut self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.fetch(action, sql, args).await?.into_iter().next())
+    }
+
+    /// Runs a statement that takes several steps at once and tells in `done` how many it took. If they are not `all`, it is undone, with
+    /// everything else the job wrote.
+    pub(crate) async fn at_once(&mut self, action: &'static str, sql: &'static str, args: Vec<Value>, all: i64) -> Result<bool> {
+        let row = self.optional(action, sql, args).await?;
+        if row.map(|row| rows::integer(&row, "statement.done")).transpose()? == Some(all) {
+            return Ok(true);
+        }
+        let undone = self.connection.undo().await;
+        undone.map(|()| false).map_err(|fault| self.note(fault, action))
     }
 
     /// Appends an event to the audit chain when the transaction ends.

@@ -221,7 +221,7 @@ impl Writer {
         self.tx.highest = self.tx.connection.begin().await?.highest;
         match jobs {
             // A job alone needs no savepoint: the transaction is one.
-            [alone] => {
+            [alone] if !self.tx.connection.is_remote() => {
                 if self.run_job(alone.as_mut()).await? == Ran::Undo {
                     self.tx.connection.rollback().await;
                     return Ok(());

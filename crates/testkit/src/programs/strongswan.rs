@@ -20,6 +20,7 @@ const PLUGINS: [(&str, &str); 2] = [
 pub struct Strongswan {
     folder: TempDir,
     url: String,
+    renews_by_pkcs_req: bool,
 }
 
 /// What to ask for, and how.
@@ -49,12 +50,30 @@ impl Strongswan {
         for (path, package) in PLUGINS {
             assert!(Path::new(path).is_file(), "the plugin {path} is needed: apt-get install {package}");
         }
-        Self { folder: tempfile::Builder::new().prefix("lanyard-strongswan-").tempdir().unwrap(), url: url.into() }
+        Self {
+            folder: tempfile::Builder::new().prefix("lanyard-strongswan-").tempdir().unwrap(),
+            url: url.into(),
+            renews_by_pkcs_req: false,
+        }
+    }
+
+    /// Has it renew by PKCSReq instead of RenewalReq, which is an option of its configuration.
+    ///
+    /// # Panics
+    /// When the configuration cannot be written.
+    #[must_use]
+    pub fn renewing_by_pkcs_req(mut self) -> Self {
+        std::fs::write(self.path("strongswan.conf"), "pki { scep { renewal_via_pkcs_req = yes } }\n").unwrap();
+        self.renews_by_pkcs_req = true;
+        self
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(program("pki", "strongswan-pki"));
         command.current_dir(self.folder.path());
+        if self.renews_by_pkcs_req {
+            command.env("STRONGSWAN_CONF", self.path("strongswan.conf"));
+        }
         command
     }
 

@@ -6,7 +6,7 @@ use std::{fs, net::SocketAddr, path::Path, process::Stdio, sync::Arc, time::Dura
 use lanyard_agent::{
     key::DeviceKey,
     model::secret::SecretText,
-    pki::{crypto::digest::sha256, name},
+    pki::{certificate::Certificate, name},
     scep::{
         CaCertificates, ScepServer, SessionOptions,
         load::{Prepared, send},
@@ -72,7 +72,10 @@ async fn ca(address: SocketAddr) -> Result<CaCertificates, String> {
         }
         patience -= 1;
     };
-    CaCertificates::decode(&body, &sha256(&body), SystemClock.now()).map_err(|e| e.to_string())
+    // Its one certificate decrypts and signs; whether its usages say so does not matter here.
+    let certificate = Certificate::decode(&body).map_err(|e| e.to_string())?;
+    let (signing, encryption) = (certificate.clone(), certificate.clone());
+    Ok(CaCertificates { anchor: certificate, intermediates: Vec::new(), signing, encryption })
 }
 
 /// CPU time of another process, in ticks of 10 ms.

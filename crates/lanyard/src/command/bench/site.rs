@@ -107,7 +107,9 @@ impl Site {
         let http = http.await.ok().flatten().ok_or("the server did not start")?;
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                crate::print::remark(&line)
+                if line != "stopping" {
+                    crate::print::remark(&line);
+                }
             }
         });
         Ok(Running { http, child })

@@ -30,10 +30,10 @@ pub fn size(short: usize, long: usize) -> usize {
     if soaking() { long } else { short }
 }
 
-/// Prints a figure, and keeps it in the file `LANYARD_FIGURES` so that all can be printed last.
+/// Prints a figure for whoever watches, and keeps it in the file `LANYARD_FIGURES` so that all can be printed last.
 pub fn tell(bar: u32, figure: &str) {
     let line = format!("bar {bar:2}: {figure}\n");
-    eprint!("{line}");
+    std::io::stderr().write_all(line.as_bytes()).expect("standard error");
     if let Some(path) = std::env::var_os("LANYARD_FIGURES") {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("the file of figures");
         file.write_all(line.as_bytes()).expect("the file of figures");

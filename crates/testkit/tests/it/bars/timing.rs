@@ -7,7 +7,7 @@ use std::{
 
 use lanyard_enroll::scep::request::{PkiMessage, RegistrationKey, decode};
 use lanyard_model::{key::KeyKind, secret::SecretBytes};
-use lanyard_pki::crypto::random::random;
+use lanyard_pki::{crypto::random::random, write};
 use lanyard_testkit::{
     keys::{Key, rsa},
     scep::{device::Device, envelope::Envelope, odd_signer::OddSigner},
@@ -40,6 +40,10 @@ fn causes(registration: &lanyard_pki::certificate::Certificate) -> Vec<(&'static
     let no_padding = |e: &mut Envelope| e.wrapped = [&[0u8][..], &random::<32>().unwrap().repeat(8)[1..]].concat();
     let envelopes = vec![
         ("no PKCS#1 padding", with(&no_padding)),
+        ("another recipient", Envelope::seal(&csr, &device.signer)),
+        ("an unknown key transport", with(&|e| e.transport = write::sequence(&[write::oid("1.2.3.4".parse().unwrap())]))),
+        ("a wrapped key too short", with(&|e| e.wrapped.truncate(255))),
+        ("a wrapped key above the modulus", with(&|e| e.wrapped = vec![0xff; 256])),
         ("a key of another length", wrapped(vec![7; 24])),
         ("another key", wrapped(vec![7; 16])),
         ("the last block altered", with(&|e| *e.ciphertext.last_mut().unwrap() ^= 1)),
@@ -78,7 +82,7 @@ fn bar_5_every_cause_of_a_message_that_cannot_be_opened_takes_the_same_time() {
         for round in 0..samples + 20 {
             // In another order each time, so that nobody always comes after the same.
             for place in 0..causes.len() {
-                let n = (place * 3 + round) % causes.len();
+                let n = (place * 5 + round) % causes.len();
                 let sample = open(&causes[n].1);
                 if round >= 20 {
                     took[n].push(sample);

@@ -9,7 +9,7 @@
 //! | leaf first in the answer (sscep, Go, strongSwan) | every `CertRep::read` |
 //! | failInfo between 0 and 4 (sscep) | `FailInfo` has no other |
 //! | CertPoll that names the registration certificate as issuer (sscep) | `habits::a_poll_may_name_any_issuer` |
-//! | all certificates of GetCACert as recipients; no EC certificates for such clients (Go) | `envelopes::our_recipient_is_found_among_four`, `shapes::…` |
+//! | all certificates of GetCACert as recipients; no EC certificates for such clients (Go) | `envelopes::our_recipient_is_found_among_four`, `shapes::programs_in_go_are_offered_rsa_alone` |
 //! | identical request instead of a poll (Go) | `held::rfc8894_3_3_3_a_held_request_is_polled_until_it_is_approved` |
 //! | renewal without challenge (Go) | `renewal::rfc8894_2_5_a_certificate_in_its_window_renews_itself` |
 //! | CSR without challenge (Go) | `hostile::challenges` |
@@ -17,7 +17,7 @@
 //! | registration certificate issued by the issuing CA itself, with its key usages (jscep, Apple, Windows) | `http_edge::rfc8894_4_answers_have_exact_media_types_and_lengths`, `shapes::the_registration_certificate_suits_apple_jscep_and_windows` |
 //! | fresh senderNonce in each answer (jscep) | `habits::each_answer_has_a_nonce_of_its_own` |
 //! | PKCS#1 v1.5 in the answer unless the request came with OAEP (jscep, Windows) | `envelopes::oaep_is_answered_with_the_same_oaep` |
-//! | missing Host, empty Content-Type, RSASSA-PSS, unsorted CSR attributes (strongSwan) | `http_edge::http_1_0…`, `envelopes::pss_signatures_verify`, `interop::strongswan`, `pki` tests |
+//! | missing Host, empty Content-Type, RSASSA-PSS, unsorted CSR attributes (strongSwan) | `http_edge::http_1_0…`, `envelopes::pss_signatures_verify`, `habits::a_challenge_with_characters_outside_printable_string_is_read`, `interop::strongswan` |
 //! | root in GetCACert (strongSwan) | `http_edge::rfc8894_4_answers_have_exact_media_types_and_lengths` |
 //! | version 1 written out, GeneralizedTime, a century, serial of 33 octets, 77 digits of transactionID, GET (certmonger) | `habits::every_client_enrols_as_it_does`, `interop::certmonger` |
 //! | challengePassword in PrintableString with `_ @ * !` (certmonger) | `habits::a_challenge_with_characters_outside_printable_string_is_read` |
@@ -29,16 +29,17 @@
 //! | one request per linked profile, with the same key (Apple) | `habits::one_key_may_enrol_as_often_as_there_are_challenges` |
 //! | NDES addresses, `message=default` (Windows) | `habits::every_client_enrols_as_it_does`, `http_edge::http_1_0…` |
 //! | critical authorityKeyIdentifier, OAEP (Windows) | `habits::every_client_enrols_as_it_does`, `envelopes::oaep_is_answered_with_the_same_oaep` |
-//! | notBefore before the present (Windows) | `certificates are backdated`: `ra` and `ca` tests of templates |
-//! | back-pressure by 429 (Windows) | `throttle::…` |
+//! | notBefore before the present (Windows) | `bars::issues`, `shapes::the_registration_certificate_suits_apple_jscep_and_windows` |
+//! | back-pressure by 429 (Windows) | `bars::guessing` |
 //! | HTTP/1.0, base64 in lines with %0A at the end, GET although POST is offered (Cisco) | `habits::every_client_enrols_as_it_does` |
 //! | MD5 answered with badAlg, DES by profile only (Cisco) | `envelopes::md5_is_answered_with_bad_alg`, `habits::old_versions_enrol_at_a_legacy_profile_alone` |
 //! | the request's cipher mirrored (Cisco) | `hostile::oracle::every_accepted_cipher_and_digest_is_mirrored_and_every_other_is_bad_alg` |
 //! | renewal as PKCSReq (Cisco, certmonger, macOS, sscep) | `habits::renewals_come_as_pkcs_req` |
-//! | many requests from one address (Jamf and other proxies) | `throttle::…` |
+//! | many requests from one address (Jamf and other proxies) | `bars::guessing`: who has a right challenge is served |
 //! | 60 kB of URL | `http_edge::what_is_too_large_is_refused_before_it_is_read` |
 //!
-//! What our own device tolerates of servers is tested in `crates/agent/tests`; real clients run in `interop`.
+//! What our own device tolerates of servers is tested in `crates/agent/tests` and `crates/enroll/tests/it/tolerant.rs`; real clients run in
+//! `interop`: scepclient, certmonger, strongSwan. sscep has no package here; its messages are in `habits`.
 
 mod envelopes;
 mod fetch;

@@ -131,3 +131,24 @@ async fn strongswan_polls_until_a_person_approves() {
     let certificate = client.certificate(&done);
     verify(&certificate, &server.site.issuing, &server.site.root).await.good();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strongswan_renews_by_renewal_req_or_by_pkcs_req() {
+    let server = builder().start().await;
+    for (client, expected) in [
+        (Strongswan::new(&server.scep_url("default")), "RenewalReq"),
+        (Strongswan::new(&server.scep_url("default")).renewing_by_pkcs_req(), "PKCSReq"),
+    ] {
+        client.fetch_certificates().await.good();
+        let challenge = server.admin.challenge(&order("gates", "default", false)).await.challenge;
+        let name = subject("gate-1");
+        let asking =
+            Asking { subject: &name, names: &[], challenge: Some(&challenge), cipher: "aes", digest: "sha256", padding: "pkcs1" };
+        let first = client.certificate(&client.ask(rsa(0), &asking, None).await);
+        let asking = Asking { challenge: None, ..asking };
+        let _ = client.certificate(&client.ask(rsa(1), &asking, Some((&first, rsa(0)))).await);
+        let renewal = server.admin.requests("issued").await.into_iter().next().unwrap();
+        let by_pkcs_req = renewal.accommodations.iter().any(|word| word == "renewal-as-pkcsreq");
+        assert!(renewal.renewal && by_pkcs_req == (expected == "PKCSReq"), "{expected}: {renewal:?}");
+    }
+}
