@@ -101,6 +101,11 @@ impl Target {
         self.send(Method::PUT, path, body).await
     }
 
+    /// Removes something.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
+        self.call(Method::DELETE, path, Bytes::new()).await
+    }
+
     async fn send<B: Serialize, T: DeserializeOwned>(&self, method: Method, path: &str, body: &B) -> Result<T, CallError> {
         let body =
             serde_json::to_vec(body).map_err(|e| CallError { cause: format!("the call cannot be written: {e}"), fix: None })?;

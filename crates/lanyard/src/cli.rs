@@ -5,7 +5,7 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, authority, bench, certificate, challenge, demo, device, directory, init, policy, request, serve, store, token,
+    audit, authority, bench, certificate, challenge, demo, device, directory, group, init, policy, request, serve, store, token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
@@ -59,6 +59,9 @@ enum Command {
     /// Keep the records of users.
     #[command(subcommand)]
     User(directory::UserCommand),
+    /// Keep groups of users and devices, to which profiles are assigned.
+    #[command(subcommand)]
+    Group(group::Command),
     /// Keep the records of devices, as the server sees them.
     #[command(subcommand)]
     Fleet(directory::FleetCommand),
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
             Command::Template(command) => policy::run_template(command).await,
             Command::Profile(command) => policy::run_profile(command).await,
             Command::User(command) => directory::run_user(command).await,
+            Command::Group(command) => group::run(command).await,
             Command::Fleet(command) => directory::run_fleet(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::Client,
-    id::{ProfileName, TemplateName},
+    id::{GroupName, ProfileName, TemplateName},
     module::{ModuleConfig, NdesPage},
     time::Span,
 };
@@ -68,6 +68,9 @@ pub struct Profile {
     /// How long a held request may wait for its decision.
     #[serde(default = "pending_lifetime")]
     pub pending_lifetime: Span,
+    /// Groups whose users and devices may have certificates here; empty means that everybody may.
+    #[serde(default)]
+    pub groups: Vec<GroupName>,
     /// Policy modules, asked in this order once the built-in rules said yes.
     #[serde(default, rename = "module")]
     pub modules: Vec<ModuleConfig>,

@@ -27,6 +27,10 @@ pub(crate) fn check(profile: &Profile) -> Result<(), Fault> {
         let problem = "more than one module brings permissions of its own (intune, static-secret)".to_owned();
         return Err(("module", problem, "make a profile for each"));
     }
+    if !adopting.is_empty() && !profile.groups.is_empty() {
+        let problem = "a module of this profile tells neither user nor device, so nobody would be in a group".to_owned();
+        return Err(("groups", problem, "leave groups out, or make a profile for the module alone"));
+    }
     for module in &profile.modules {
         if module.timeout().is_some_and(|t| !(1..=MAX_TIMEOUT).contains(&t.secs())) {
             return Err(("module.timeout", "it is out of bounds".to_owned(), "choose from 1s to 15s"));

@@ -4,7 +4,7 @@ use lanyard_model::{
     challenge::Binding,
     directory::{Device, User},
     enroll::Protocol,
-    id::{ProfileName, TemplateName},
+    id::{GroupName, ProfileName, TemplateName},
     key::KeyKind,
     name::DistinguishedName,
     san::SubjectAltName,
@@ -41,6 +41,8 @@ pub struct ChallengeOrder {
     pub user: Option<User>,
     /// Device the certificate is for.
     pub device: Option<Device>,
+    /// The profile's groups in which user or device are.
+    pub groups: Vec<GroupName>,
     /// Who orders, as a person: `user:jo`, or a login that is nobody else's.
     pub ordered_by: Option<String>,
 }
@@ -54,6 +56,7 @@ pub(crate) fn bind(order: &ChallengeOrder, policy: &Policy, protocol: Protocol) 
     if let Some(device) = order.device.as_ref().filter(|d| d.blocked) {
         return Err(Refusal::new(Reason::DeviceBlocked, format!("the device {} is blocked", device.id)));
     }
+    assigned(policy, &order.profile, &order.groups)?;
     let records = Records { organization: &policy.organization, user: order.user.as_ref(), device: order.device.as_ref() };
     let subject = match &order.subject {
         Some(subject) => subject.clone(),
@@ -87,6 +90,18 @@ pub(crate) fn bind(order: &ChallengeOrder, policy: &Policy, protocol: Protocol) 
         device: order.device.as_ref().map(|d| d.id.clone()),
         minted_by: order.ordered_by.clone(),
     })
+}
+
+/// Whether the profile is assigned to one of these groups, which those concerned are in. A profile without groups is for everybody.
+pub(crate) fn assigned(policy: &Policy, profile: &ProfileName, groups: &[GroupName]) -> Result<(), Refusal> {
+    let Some(rules) = policy.profiles.find(profile) else {
+        return Err(Refusal::new(Reason::ProfileUnknown, format!("there is no profile {profile}")));
+    };
+    if rules.groups.is_empty() || rules.groups.iter().any(|group| groups.contains(group)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = rules.groups.iter().map(GroupName::as_str).collect();
+    Err(Refusal::new(Reason::NotAssigned, format!("profile {profile} is for {}", names.join(", "))))
 }
 
 /// The template, if it may be used at this profile by this protocol.

@@ -21,6 +21,16 @@ pub enum Variable {
     UserEmail,
     /// `{user.id}`: identifier in a directory.
     UserId,
+    /// `{user.given-name}`: first name.
+    UserGivenName,
+    /// `{user.surname}`: family name.
+    UserSurname,
+    /// `{user.department}`: department.
+    UserDepartment,
+    /// `{user.sam-account-name}`: name before Windows 2000.
+    UserSamAccountName,
+    /// `{user.distinguished-name}`: name in the directory.
+    UserDistinguishedName,
     /// `{device.id}`: inventory id.
     DeviceId,
     /// `{device.name}`: host name.
@@ -29,23 +39,43 @@ pub enum Variable {
     DeviceDnsName,
     /// `{device.serial}`: hardware serial number.
     DeviceSerial,
+    /// `{device.directory-id}`: identifier in a directory, such as an objectGUID or the one of Entra ID.
+    DeviceDirectoryId,
+    /// `{device.imei}`: IMEI; the device says so itself.
+    DeviceImei,
+    /// `{device.meid}`: MEID; the device says so itself.
+    DeviceMeid,
+    /// `{device.wifi-mac}`: MAC address of its Wi-Fi.
+    DeviceWifiMac,
+    /// `{device.model}`: model.
+    DeviceModel,
     /// `{any}`: text an administrator gives; never filled in from a record.
     Any,
 }
 
 impl Variable {
     /// Every variable.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 21] = [
         Self::Organization,
         Self::UserName,
         Self::UserDisplayName,
         Self::UserUpn,
         Self::UserEmail,
         Self::UserId,
+        Self::UserGivenName,
+        Self::UserSurname,
+        Self::UserDepartment,
+        Self::UserSamAccountName,
+        Self::UserDistinguishedName,
         Self::DeviceId,
         Self::DeviceName,
         Self::DeviceDnsName,
         Self::DeviceSerial,
+        Self::DeviceDirectoryId,
+        Self::DeviceImei,
+        Self::DeviceMeid,
+        Self::DeviceWifiMac,
+        Self::DeviceModel,
         Self::Any,
     ];
 
@@ -59,10 +89,20 @@ impl Variable {
             Self::UserUpn => "user.upn",
             Self::UserEmail => "user.email",
             Self::UserId => "user.id",
+            Self::UserGivenName => "user.given-name",
+            Self::UserSurname => "user.surname",
+            Self::UserDepartment => "user.department",
+            Self::UserSamAccountName => "user.sam-account-name",
+            Self::UserDistinguishedName => "user.distinguished-name",
             Self::DeviceId => "device.id",
             Self::DeviceName => "device.name",
             Self::DeviceDnsName => "device.dns-name",
             Self::DeviceSerial => "device.serial",
+            Self::DeviceDirectoryId => "device.directory-id",
+            Self::DeviceImei => "device.imei",
+            Self::DeviceMeid => "device.meid",
+            Self::DeviceWifiMac => "device.wifi-mac",
+            Self::DeviceModel => "device.model",
             Self::Any => "any",
         }
     }
@@ -96,10 +136,20 @@ impl<'a> Records<'a> {
             Variable::UserUpn => self.user.and_then(|u| u.upn.as_deref()),
             Variable::UserEmail => self.user.and_then(|u| u.email.as_deref()),
             Variable::UserId => self.user.and_then(|u| u.id.as_deref()),
+            Variable::UserGivenName => self.user.and_then(|u| u.given_name.as_deref()),
+            Variable::UserSurname => self.user.and_then(|u| u.surname.as_deref()),
+            Variable::UserDepartment => self.user.and_then(|u| u.department.as_deref()),
+            Variable::UserSamAccountName => self.user.and_then(|u| u.sam_account_name.as_deref()),
+            Variable::UserDistinguishedName => self.user.and_then(|u| u.distinguished_name.as_deref()),
             Variable::DeviceId => self.device.map(|d| d.id.as_str()),
             Variable::DeviceName => self.device.and_then(|d| d.name.as_deref()),
             Variable::DeviceDnsName => self.device.and_then(|d| d.dns_name.as_deref()),
             Variable::DeviceSerial => self.device.and_then(|d| d.serial.as_deref()),
+            Variable::DeviceDirectoryId => self.device.and_then(|d| d.directory_id.as_deref()),
+            Variable::DeviceImei => self.device.and_then(|d| d.imei.as_deref()),
+            Variable::DeviceMeid => self.device.and_then(|d| d.meid.as_deref()),
+            Variable::DeviceWifiMac => self.device.and_then(|d| d.wifi_mac.as_deref()),
+            Variable::DeviceModel => self.device.and_then(|d| d.model.as_deref()),
             Variable::Any => None,
         };
         value.filter(|text| !text.is_empty())

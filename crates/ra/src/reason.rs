@@ -139,6 +139,12 @@ reasons! {
     /// The device is blocked.
     DeviceBlocked = "ra.device-blocked", "The device is blocked.",
         "unblock the device with 'lanyard fleet unblock' if that is right";
+    /// In none of the profile's groups.
+    NotAssigned = "ra.not-assigned", "Neither the user nor the device is in a group that the profile is assigned to.",
+        "add the user or device to one of the profile's groups with 'lanyard group set', or use another profile";
+    /// The directory did not answer.
+    DirectoryUnavailable = "ra.directory-unavailable", "The directory could not be asked about the user or device, so nothing was issued.",
+        "get the directory to answer, and let the device ask again";
 
     /// The signer's certificate is not on record, or is not one that a request can renew.
     RenewalUnknownCertificate = "ra.renewal-unknown-certificate", "The certificate to be renewed is not on record.",

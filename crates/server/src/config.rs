@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use lanyard_model::{id::ProfileName, network::Network, time::Span};
 use serde::{Deserialize, Serialize};
 
-use crate::error::ServerError;
+use crate::{error::ServerError, ldap::settings::LdapSettings};
 
 /// The configuration as read. Unknown keys refuse to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Config {
     /// Profile behind the NDES addresses `/certsrv/mscep/mscep.dll`.
     #[serde(default = "default_profile")]
     pub ndes_profile: ProfileName,
+    /// Directory from which users and devices are read; absent means that only the records here count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<LdapSettings>,
 }
 
 /// Listeners.
@@ -154,6 +157,9 @@ impl Config {
         if field.is_empty() || !field.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
             return Err(fault(format!("proxies.field = \"{field}\" must be the name of a field in lower case")));
         }
+        if let Some(ldap) = &config.ldap {
+            ldap.check().map_err(fault)?;
+        }
         Ok(config)
     }
 
@@ -214,6 +220,17 @@ wrong-challenge-window = "{wrong_window}"
 trusted = [{trusted}]
 # The field in which they name the client.
 field = "{field}"
+
+# Users and devices from a directory, read at the moment of use; docs/guides/directory.md has every key.
+# [ldap]
+# url = "ldaps://dc1.example.org"
+# ca-file = "dc-ca.pem"
+# bind-dn = "CN=lanyard,OU=Services,DC=example,DC=org"
+# password-file = "ldap.secret"
+# [ldap.users]
+# base = "OU=People,DC=example,DC=org"
+# filter = "(&(objectClass=user)(sAMAccountName={{name}}))"
+# attributes = {{ upn = "userPrincipalName", email = "mail", display-name = "displayName" }}
 "#,
             organization = quote(&self.organization),
             url = quote(&self.url),
@@ -253,6 +270,7 @@ mod tests {
             limits: Limits::default(),
             proxies: Proxies { trusted: vec!["10.0.0.0/8".parse().unwrap()], ..Proxies::default() },
             ndes_profile: default_profile(),
+            ldap: None,
         }
     }
 

@@ -82,6 +82,9 @@ pub enum ServerError {
         /// The module's error.
         source: lanyard_modules::error::ModuleError,
     },
+    /// The directory cannot be asked, or answers oddly.
+    #[error("the directory: {0}")]
+    Directory(String),
     /// Policy.
     #[error(transparent)]
     Policy(#[from] RaError),
@@ -113,6 +116,7 @@ impl ServerError {
             Self::Listen { .. } => "server.listen",
             Self::Tls(_) => "server.tls",
             Self::Module { source, .. } => source.code(),
+            Self::Directory(_) => "server.directory",
             Self::Policy(error) => error.code(),
             Self::Authority(error) => error.code(),
             Self::Store(error) => error.code(),

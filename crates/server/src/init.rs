@@ -175,6 +175,7 @@ fn config(plan: &Plan) -> Config {
         limits: Limits::default(),
         proxies: Proxies::default(),
         ndes_profile: crate::config::default_profile(),
+        ldap: None,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod init;
 pub mod installation;
 pub mod jobs;
 pub mod keyring;
+pub mod ldap;
 pub mod modules;
 pub mod move_database;
 pub mod policy_files;

@@ -36,6 +36,7 @@ use crate::{
     installation::{Installation, read_file, read_secret},
     jobs::{leadership::Leadership, runner},
     keyring::{CurrentKeyring, Keyring},
+    ldap::Ldap,
     policy_files,
     state::Server,
     telemetry::Telemetry,
@@ -105,6 +106,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
     let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
+    let ldap = config.ldap.as_ref().map(|settings| Ldap::new(settings, installation.dir())).transpose()?;
     let throttle = Throttle::new(&config.limits);
     Ok(Arc::new(Server {
         installation,
@@ -118,6 +120,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         audit_secret: derive(b"lanyard-audit-head-v1"),
         token_secret: derive(b"lanyard-api-token-v1"),
         access: Access::default(),
+        ldap,
         ndes_outstanding: tokio::sync::Mutex::default(),
         telemetry: Telemetry::default(),
         throttle,

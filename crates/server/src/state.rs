@@ -20,6 +20,7 @@ use crate::{
     installation::Installation,
     jobs::leadership::Leadership,
     keyring::CurrentKeyring,
+    ldap::Ldap,
     modules::Modules,
     telemetry::Telemetry,
 };
@@ -59,6 +60,8 @@ pub struct Server {
     pub access: Access,
     /// Challenges of the NDES pages.
     pub ndes_outstanding: Outstanding,
+    /// The directory, where one is configured.
+    pub ldap: Option<Ldap>,
     /// Counters.
     pub telemetry: Telemetry,
     /// Counts of wrong challenges.

@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use lanyard_server::api::types::{Device, User};
 
-use crate::{admin::Target, print};
+use super::import;
+use crate::{
+    admin::{CallError, Target, encode},
+    print,
+};
 
 /// Commands on users.
 #[derive(Subcommand)]
@@ -42,6 +46,21 @@ pub enum UserCommand {
         #[arg(long)]
         disabled: bool,
     },
+    /// Add or change many users from a CSV file: all of them, or none.
+    #[command(
+        after_help = "Example:\n  lanyard user import --dir ca users.csv --dry-run\n\nThe first line names the columns: name, and of display-name, \
+        upn, email, id, given-name, surname, department,\nsam-account-name, distinguished-name, disabled (yes or no) those there are. What \
+        the file does not name stays as it is."
+    )]
+    Import(import::Arguments),
+    /// Remove a user; certificates and challenges for it are then refused.
+    #[command(after_help = "Example:\n  lanyard user remove --dir ca user1")]
+    Remove {
+        #[command(flatten)]
+        target: Target,
+        /// Login name.
+        name: String,
+    },
 }
 
 /// Commands on devices.
@@ -61,6 +80,21 @@ pub enum FleetCommand {
         after_help = "Example:\n  lanyard fleet add --dir ca L-0007 --name laptop-7 --dns-name laptop-7.example.org --user user1"
     )]
     Add(AddDevice),
+    /// Add or change many devices from a CSV file: all of them, or none.
+    #[command(
+        after_help = "Example:\n  lanyard fleet import --dir ca devices.csv --dry-run\n\nThe first line names the columns: id, and of name, \
+        dns-name, serial, directory-id, imei, meid, wifi-mac, model, user,\nblocked (yes or no) those there are. What the file does not name \
+        stays as it is."
+    )]
+    Import(import::Arguments),
+    /// Remove a device; certificates and challenges for it are then refused.
+    #[command(after_help = "Example:\n  lanyard fleet remove --dir ca L-0007")]
+    Remove {
+        #[command(flatten)]
+        target: Target,
+        /// Inventory id.
+        id: String,
+    },
     /// Refuse everything to a device from now on.
     #[command(after_help = "Example:\n  lanyard fleet block --dir ca L-0007")]
     Block {
@@ -115,12 +149,14 @@ pub async fn run_user(command: UserCommand) -> ExitCode {
             }
             Err(error) => error.report(),
         },
+        UserCommand::Import(arguments) => import::run("users", arguments).await,
+        UserCommand::Remove { target, name } => removed(target.delete(&format!("/users/{}", encode(&name))).await, "user", &name),
         UserCommand::Add { target, name, display_name, upn, email, id, disabled } => {
             let name = match name.parse() {
                 Ok(name) => name,
                 Err(error) => return print::fail(&format!("{error}"), None),
             };
-            let user = User { name, display_name, upn, email, id, disabled };
+            let user = User { display_name, upn, email, id, disabled, ..User::named(name) };
             match target.put::<_, User>("/users", &user).await {
                 Ok(user) => saved("user", user.name.as_str()),
                 Err(error) => error.report(),
@@ -145,6 +181,8 @@ pub async fn run_fleet(command: FleetCommand) -> ExitCode {
             }
             Err(error) => error.report(),
         },
+        FleetCommand::Import(arguments) => import::run("devices", arguments).await,
+        FleetCommand::Remove { target, id } => removed(target.delete(&format!("/devices/{}", encode(&id))).await, "device", &id),
         FleetCommand::Add(arguments) => add(arguments).await,
         FleetCommand::Block { target, id } => set_blocked(&target, &id, true).await,
         FleetCommand::Unblock { target, id } => set_blocked(&target, &id, false).await,
@@ -154,7 +192,7 @@ pub async fn run_fleet(command: FleetCommand) -> ExitCode {
 async fn add(arguments: AddDevice) -> ExitCode {
     let AddDevice { target, id, name, dns_name, serial, user } = arguments;
     let device = match (id.parse(), user.map(|u| u.parse()).transpose()) {
-        (Ok(id), Ok(user)) => Device { id, name, dns_name, serial, user, blocked: false },
+        (Ok(id), Ok(user)) => Device { name, dns_name, serial, user, ..Device::named(id) },
         (Err(error), _) | (_, Err(error)) => return print::fail(&format!("{error}"), None),
     };
     match target.put::<_, Device>("/devices", &device).await {
@@ -180,4 +218,14 @@ async fn set_blocked(target: &Target, id: &str, blocked: bool) -> ExitCode {
 fn saved(what: &str, name: &str) -> ExitCode {
     print::line(&format!("{what} {name} is saved"));
     ExitCode::SUCCESS
+}
+
+fn removed(answer: Result<bool, CallError>, what: &str, name: &str) -> ExitCode {
+    match answer {
+        Ok(_) => {
+            print::line(&format!("{what} {name} is removed"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => error.report(),
+    }
 }

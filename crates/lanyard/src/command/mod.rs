@@ -10,6 +10,8 @@ pub mod challenge;
 pub mod demo;
 pub mod device;
 pub mod directory;
+pub mod group;
+pub mod import;
 pub mod init;
 pub mod policy;
 pub mod request;

@@ -61,6 +61,7 @@ fn steps(
     let binding = order::bind(&ChallengeOrder { key, ..order.clone() }, policy, Protocol::Api)?;
     let compiled = order::usable(policy, &binding.profile, &binding.template, Protocol::Api)?;
     let (user, device) = entitled::check(binding.user.as_ref(), binding.device.as_ref(), facts)?;
+    order::assigned(policy, &binding.profile, &facts.groups)?;
     let records = Records { organization: &policy.organization, user, device };
     issue::binding_still_fits(compiled, &records, &binding)?;
     compare::claims(&request.content, &binding.subject, &binding.san, &binding.usages)?;

@@ -89,6 +89,7 @@ fn steps(
         ttl: None,
         user: None,
         device: None,
+        groups: Vec::new(),
         ordered_by: None,
     };
     let binding = order::bind(&order, policy, request.protocol)?;

@@ -73,6 +73,7 @@ pub(super) fn decide(case: &Case<'_>, text: Option<&SecretText>, known: &mut Kno
         approval::counts(approved, &binding, compiled.template.approval)?;
     }
     let (user, device) = entitled::check(binding.user.as_ref(), binding.device.as_ref(), facts)?;
+    order::assigned(policy, &request.profile, &facts.groups)?;
     let records = Records { organization: &policy.organization, user, device };
     issue::binding_still_fits(compiled, &records, &binding)?;
     compare::claims(&request.content, &binding.subject, &binding.san, &binding.usages)?;

@@ -4,7 +4,7 @@ use lanyard_model::{
     certificate::CertificateRecord,
     challenge::{Binding, ChallengeId, ChallengeRecord},
     directory::{Device, User},
-    id::{DeviceId, RequestId, TemplateName, UserName},
+    id::{DeviceId, GroupName, RequestId, TemplateName, UserName},
 };
 
 use crate::{
@@ -23,6 +23,8 @@ pub struct Facts {
     pub user: Option<User>,
     /// The device that [`super::subjects_of`] names.
     pub device: Option<Device>,
+    /// The profile's groups in which user or device are.
+    pub groups: Vec<GroupName>,
     /// A person's approval of exactly this request, which was held before. Means nothing for a renewal.
     pub approval: Option<Approved>,
 }

@@ -54,6 +54,7 @@ pub(super) fn decide(
     let template = &compiled.template;
     in_window(record, &template.validity, now)?;
     let (user, device) = entitled::check(record.user.as_ref(), record.device.as_ref(), facts)?;
+    order::assigned(policy, &request.profile, &facts.groups)?;
     let records = Records { organization: &policy.organization, user, device };
     issue::names_still_fit(compiled, &records, &record.subject, &record.san)?;
     compare::claims(&request.content, &record.subject, &record.san, &order::usages(template))?;

@@ -130,6 +130,7 @@ fn every_builtin_template_for_scep_can_be_ordered_from_records() {
             ttl: None,
             user: Some(user()),
             device: Some(device()),
+            groups: Vec::new(),
             ordered_by: None,
         };
         let scene = Scene::of(&order, policy());

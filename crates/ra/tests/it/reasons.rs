@@ -41,6 +41,8 @@ fn codes_are_pinned() {
         "ra.user-disabled",
         "ra.device-unknown",
         "ra.device-blocked",
+        "ra.not-assigned",
+        "ra.directory-unavailable",
         "ra.renewal-unknown-certificate",
         "ra.renewal-certificate-mismatch",
         "ra.renewal-revoked",

@@ -81,6 +81,7 @@ pub fn user() -> User {
         email: Some("Jo.Doe@Example.org".into()),
         id: Some("7d3f".into()),
         disabled: false,
+        ..User::named("jo".parse().unwrap())
     }
 }
 
@@ -92,6 +93,7 @@ pub fn device() -> Device {
         serial: Some("S/N 7".into()),
         user: None,
         blocked: false,
+        ..Device::named("inv-7".parse().unwrap())
     }
 }
 
@@ -106,6 +108,7 @@ pub fn order() -> ChallengeOrder {
         ttl: Some(Span::from_secs(3600)),
         user: None,
         device: None,
+        groups: Vec::new(),
         ordered_by: None,
     }
 }

@@ -75,6 +75,7 @@ pub fn parse(order: &Order) -> Result<(ChallengeOrder, Option<UserName>, Option<
         ttl: order.ttl.as_deref().map(|t| field("ttl", t)).transpose()?,
         user: None,
         device: None,
+        groups: Vec::new(),
         ordered_by: None,
     };
     let device = order.device.as_deref().map(|t| field("device", t)).transpose()?;

@@ -2,15 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::Extensions};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::Extensions,
+};
 use lanyard_model::audit::{AuditEvent, AuditKind};
 
 use super::{
+    challenges::field,
     problem::ApiResult,
     router::actor,
-    types::{Device, User},
+    types::{Device, Import, Imported, Mistake, User},
 };
-use crate::state::Server;
+use crate::{
+    error::ServerError,
+    flow::import::{Kind, import as flow},
+    state::Server,
+};
 
 /// `GET /users`.
 pub async fn list_users(State(server): State<Arc<Server>>) -> ApiResult<Vec<User>> {
@@ -48,4 +57,51 @@ pub async fn save_device(
     };
     server.store.save_device(device.clone(), audit).await?;
     Ok(Json(device))
+}
+
+/// `POST /import/users` and `POST /import/devices`: a whole CSV file, or nothing of it.
+pub async fn import(
+    State(server): State<Arc<Server>>,
+    Path(kind): Path<String>,
+    extensions: Extensions,
+    Json(order): Json<Import>,
+) -> ApiResult<Imported> {
+    let kind = match kind.as_str() {
+        "users" => Kind::Users,
+        "devices" => Kind::Devices,
+        _ => return Err(ServerError::NotFound { what: "import of", name: lanyard_model::text::printable(&kind) }),
+    };
+    let done = flow(&server, kind, &order.csv, order.dry_run, &actor(&extensions)).await?;
+    let mistake = |m: crate::flow::import::Mistake| Mistake { line: m.line, column: m.column, problem: m.problem };
+    Ok(Json(Imported {
+        added: done.added,
+        changed: done.changed,
+        unchanged: done.unchanged,
+        mistakes: done.mistakes.into_iter().map(mistake).collect(),
+    }))
+}
+
+/// `DELETE /users/{name}`.
+pub async fn remove_user(State(server): State<Arc<Server>>, Path(name): Path<String>, extensions: Extensions) -> ApiResult<bool> {
+    let name = field("user", &name)?;
+    let audit = removal(&server, format!("user {name}"), &extensions);
+    if server.store.remove_user(&name, audit).await? {
+        return Ok(Json(true));
+    }
+    Err(ServerError::NotFound { what: "user", name: name.to_string() })
+}
+
+/// `DELETE /devices/{id}`.
+pub async fn remove_device(State(server): State<Arc<Server>>, Path(id): Path<String>, extensions: Extensions) -> ApiResult<bool> {
+    let id = field("device", &id)?;
+    let audit = removal(&server, format!("device {id}"), &extensions);
+    if server.store.remove_device(&id, audit).await? {
+        return Ok(Json(true));
+    }
+    Err(ServerError::NotFound { what: "device", name: id.to_string() })
+}
+
+fn removal(server: &Server, object: String, extensions: &Extensions) -> AuditEvent {
+    let event = server.event(AuditKind::DirectoryChanged, actor(extensions));
+    AuditEvent { object: Some(object), detail: Some("removed".to_owned()), ..event }
 }

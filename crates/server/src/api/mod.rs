@@ -11,6 +11,7 @@ pub mod authority;
 pub mod certificates;
 pub mod challenges;
 pub mod directory;
+pub mod groups;
 pub mod problem;
 pub mod replay;
 pub mod requests;

@@ -7,14 +7,16 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{Extensions, StatusCode},
     middleware::from_fn_with_state,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
-use super::{access, audit, authority, certificates, challenges, directory, replay, requests, tokens};
+use super::{access, audit, authority, certificates, challenges, directory, groups, replay, requests, tokens};
 use crate::{api::access::Caller, edge::listen::Peer, flow::approve::Person, state::Server};
 
 /// Largest call, in octets.
 const MAX_BODY: usize = 64 * 1024;
+/// Largest file to import, in octets.
+const MAX_IMPORT: usize = 256 * 1024 * 1024;
 
 /// The administrator's interface at the socket, where the file system says who may call.
 pub fn router(server: Arc<Server>) -> Router {
@@ -49,6 +51,11 @@ fn calls() -> Router<Arc<Server>> {
         .route("/users", get(directory::list_users).put(directory::save_user))
         .route("/devices", get(directory::list_devices).put(directory::save_device))
         .route("/audit", get(audit::list))
+        .route("/users/{name}", delete(directory::remove_user))
+        .route("/devices/{id}", delete(directory::remove_device))
+        .route("/import/{kind}", post(directory::import).layer(DefaultBodyLimit::max(MAX_IMPORT)))
+        .route("/groups", get(groups::list).put(groups::add))
+        .route("/groups/{name}", get(groups::show).post(groups::change).delete(groups::remove))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/audit/verify", get(audit::verify))

@@ -343,10 +343,65 @@ pub struct Token {
     pub revoked_at: Option<String>,
 }
 
-/// Users and devices travel as they are stored.
+/// A change of a group.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct GroupChange {
+    /// Another description.
+    pub description: Option<String>,
+    /// Users to add.
+    pub add_users: Vec<String>,
+    /// Users to take out.
+    pub remove_users: Vec<String>,
+    /// Devices to add.
+    pub add_devices: Vec<String>,
+    /// Devices to take out.
+    pub remove_devices: Vec<String>,
+}
+
+/// A file to import.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Import {
+    /// The file, CSV.
+    pub csv: String,
+    /// Only say what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Imported {
+    /// Records that are new.
+    pub added: usize,
+    /// Records that differ from those there were.
+    pub changed: usize,
+    /// Records that were there already.
+    pub unchanged: usize,
+    /// What is wrong with the file; then nothing was imported.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// A mistake in a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Mistake {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column.
+    pub column: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// Users, devices and groups travel as they are stored.
 pub type User = directory::User;
 /// See [`User`].
 pub type Device = directory::Device;
+/// See [`User`].
+pub type Group = directory::Group;
 
 /// A digest for people: hexadecimal.
 #[must_use]

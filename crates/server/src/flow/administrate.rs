@@ -43,7 +43,8 @@ pub async fn issue(
         signer: RequestSigner::Administrator(by.to_owned()),
         received_at: now,
     };
-    let facts = Facts { user: order.user.clone(), device: order.device.clone(), ..Facts::default() };
+    let facts =
+        Facts { user: order.user.clone(), device: order.device.clone(), groups: order.groups.clone(), ..Facts::default() };
     let decision = decide_administrator(&request, &order, &facts, &server.policy(), now);
     let context = RequestContext { peer: Some(by.to_owned()), ..RequestContext::default() };
     let outcome = carry_out(server, &request, &context, decision, None).await?;

@@ -13,7 +13,7 @@ use lanyard_store::ports::Opening;
 
 use super::{
     ask,
-    enroll::{Reopened, carry_out, subjects},
+    enroll::{Reopened, carry_out, with_subjects},
     outcome::Outcome,
 };
 use crate::{error::ServerError, state::Server};
@@ -98,7 +98,7 @@ pub async fn decide_again(
         Some(id) => server.store.load_challenge(id).await?,
         None => None,
     };
-    let facts = subjects(server, Facts { challenge, approval: Some(approval), ..Facts::default() }).await?;
+    let facts = with_subjects(server, &record.profile, Facts { challenge, approval: Some(approval), ..Facts::default() }).await?;
     let decision = decide(&request, &facts, &server.policy(), &server.challenge_keys, server.now());
     carry_out(server, &request, &record.context, decision, Some(reopened)).await
 }

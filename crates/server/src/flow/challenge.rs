@@ -11,7 +11,7 @@ use lanyard_modules::contract::Wanted;
 use lanyard_pki::crypto::random::random;
 use lanyard_ra::challenge::{ChallengeOrder, mint};
 
-use super::ask;
+use super::{ask, subjects};
 use crate::{error::ServerError, state::Server};
 
 /// A new challenge: the text is shown once and never stored.
@@ -64,7 +64,7 @@ pub async fn create(
     Ok(NewChallenge { text: minted.text, id, expires_at, binding })
 }
 
-/// Adds the records of user and device to an order.
+/// Adds the records of user and device to an order, and the profile's groups they are in.
 ///
 /// # Errors
 /// [`ServerError::NotFound`] when one is not on record.
@@ -74,13 +74,22 @@ pub async fn with_records(
     user: Option<UserName>,
     device: Option<DeviceId>,
 ) -> Result<ChallengeOrder, ServerError> {
-    if let Some(id) = device {
-        let found = server.store.load_device(&id).await?;
-        order.device = Some(found.ok_or_else(|| ServerError::NotFound { what: "device", name: id.to_string() })?);
-    }
-    if let Some(name) = user {
-        let found = server.store.load_user(&name).await?;
-        order.user = Some(found.ok_or_else(|| ServerError::NotFound { what: "user", name: name.to_string() })?);
-    }
+    let device = match device {
+        Some(id) => {
+            let found = subjects::device(server, &id).await?;
+            Some(found.ok_or_else(|| ServerError::NotFound { what: "device", name: id.to_string() })?)
+        }
+        None => None,
+    };
+    let user = match user {
+        Some(name) => {
+            let found = subjects::user(server, &name).await?;
+            Some(found.ok_or_else(|| ServerError::NotFound { what: "user", name: name.to_string() })?)
+        }
+        None => None,
+    };
+    order.groups = subjects::groups(server, &order.profile, user.as_ref(), device.as_ref()).await?;
+    order.device = device.map(|known| known.record);
+    order.user = user.map(|known| known.record);
     Ok(order)
 }

@@ -12,6 +12,7 @@ use lanyard_model::{
     certificate::{Revocation, RevocationReason},
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
     enroll::{EnrollRequest, RequestSigner},
+    id::ProfileName,
     request::{RequestContext, RequestRecord, RequestState},
     serial::SerialNumber,
     template::Approval,
@@ -29,7 +30,7 @@ use super::{
     adopt::{self, Permission},
     ask::{self, About},
     outcome::{Outcome, stored},
-    record, resume,
+    record, resume, subjects,
 };
 use crate::{error::ServerError, state::Server};
 
@@ -58,13 +59,29 @@ pub async fn enroll(server: &Server, request: &EnrollRequest, context: &RequestC
 }
 
 async fn by_rules(server: &Server, request: &EnrollRequest, context: &RequestContext) -> Result<Outcome, ServerError> {
-    let facts = facts(server, request).await?;
+    let facts = match facts(server, request).await {
+        Ok(facts) => facts,
+        Err(error @ ServerError::Directory(_)) => return unanswered(server, request, context, &error).await,
+        Err(error) => return Err(error),
+    };
     let decision = decide(request, &facts, &server.policy(), &server.challenge_keys, server.now());
     if let Decision::Repeat(id) = decision {
         tracing::info!(request = %request.id, earlier = %id, "the same request again: the stored outcome answers it");
         return resume::outcome_of(server, id).await;
     }
     carry_out(server, request, context, decision, None).await
+}
+
+/// Refuses a request about which the directory could not be asked. The challenge stays unused.
+async fn unanswered(
+    server: &Server,
+    request: &EnrollRequest,
+    context: &RequestContext,
+    error: &ServerError,
+) -> Result<Outcome, ServerError> {
+    let (reason, detail) = (Reason::DirectoryUnavailable, crate::error::chain(error));
+    let denied = Denied { reason, detail, challenge: None, burn: false, template: None, user: None, device: None };
+    carry_out(server, request, context, Decision::Denied(denied), None).await
 }
 
 /// What the rules need to know of the record.
@@ -80,21 +97,26 @@ pub async fn facts(server: &Server, request: &EnrollRequest) -> Result<Facts, Se
         RequestSigner::Ours { issuer, serial, .. } => server.store.load_certificate(issuer, serial).await?,
         _ => None,
     };
-    subjects(server, Facts { challenge, signer_certificate, ..Facts::default() }).await
+    with_subjects(server, &request.profile, Facts { challenge, signer_certificate, ..Facts::default() }).await
 }
 
-/// Adds the user and device that the facts name.
+/// Adds the user and device that the facts name, and the profile's groups they are in.
 ///
 /// # Errors
-/// Storage errors.
-pub async fn subjects(server: &Server, mut facts: Facts) -> Result<Facts, ServerError> {
+/// Storage errors; [`ServerError::Directory`].
+pub async fn with_subjects(server: &Server, profile: &ProfileName, mut facts: Facts) -> Result<Facts, ServerError> {
     let named = subjects_of(&facts);
-    if let Some(name) = named.user {
-        facts.user = server.store.load_user(&name).await?;
-    }
-    if let Some(id) = named.device {
-        facts.device = server.store.load_device(&id).await?;
-    }
+    let user = match named.user {
+        Some(name) => subjects::user(server, &name).await?,
+        None => None,
+    };
+    let device = match named.device {
+        Some(id) => subjects::device(server, &id).await?,
+        None => None,
+    };
+    facts.groups = subjects::groups(server, profile, user.as_ref(), device.as_ref()).await?;
+    facts.user = user.map(|known| known.record);
+    facts.device = device.map(|known| known.record);
     Ok(facts)
 }
 

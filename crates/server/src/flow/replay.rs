@@ -21,7 +21,7 @@ use lanyard_ra::{
 };
 use lanyard_store::ports::RequestFilter;
 
-use super::enroll::subjects;
+use super::enroll::with_subjects;
 use crate::{error::ServerError, state::Server};
 
 /// Most requests that one replay looks at.
@@ -132,7 +132,8 @@ async fn restore(server: &Server, record: &RequestRecord) -> Result<Option<(Enro
         let by = record.decided_by.clone().unwrap_or_else(|| "the replay".into());
         facts.approval = Some(Approved { by, others: vec!["the replay's second person".into()] });
     }
-    Ok(Some((request, subjects(server, facts).await?)))
+    let facts = with_subjects(server, &record.profile, facts).await?;
+    Ok(Some((request, facts)))
 }
 
 fn request_of(record: &RequestRecord) -> Option<EnrollRequest> {

@@ -15,6 +15,7 @@ fn user(name: &str) -> User {
         email: Some("jo@example.org".to_owned()),
         id: None,
         disabled: false,
+        ..User::named(name.parse().unwrap())
     }
 }
 
@@ -26,6 +27,7 @@ fn device(id: &str) -> Device {
         serial: Some("SN 7".to_owned()),
         user: Some("jo".parse().unwrap()),
         blocked: false,
+        ..Device::named(id.parse().unwrap())
     }
 }
 

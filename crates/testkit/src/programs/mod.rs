@@ -5,6 +5,7 @@ pub mod openssl;
 pub mod pkilint;
 pub mod postgres;
 pub mod scepclient;
+pub mod slapd;
 pub mod strongswan;
 pub mod vectors;
 
