@@ -1,7 +1,5 @@
 //! Requests whose permission is none of our challenges: Intune's challenges and static secrets.
 
-use std::net::SocketAddr;
-
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
     challenge::{ChallengeId, ChallengeRecord},
@@ -72,8 +70,7 @@ fn with_secret(
     if matches!(request.signer, RequestSigner::Ours { .. }) {
         return Permission::Certificate;
     }
-    let peer = context.peer.as_deref().and_then(|peer| peer.parse::<SocketAddr>().ok());
-    if peer.is_some_and(|peer| config.from.iter().any(|network| network.contains(peer.ip()))) {
+    if context.address.is_some_and(|address| config.from.iter().any(|network| network.contains(address))) {
         return Permission::Secret(config.clone());
     }
     let detail = format!("the static secret came from {}", context.peer.as_deref().unwrap_or("an unknown address"));
