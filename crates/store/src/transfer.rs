@@ -132,7 +132,7 @@ async fn copy(
     let total: i64 = source.query_row(&format!("SELECT COUNT(*) FROM {name}"), [], |row| row.get(0)).map_err(engine)?;
     let total = total.unsigned_abs();
     let mut query = source.prepare(&format!("SELECT * FROM {name} ORDER BY {key}")).map_err(engine)?;
-    let columns: Vec<String> = query.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = query.column_names().map(str::to_owned).collect();
     let places: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
     let overriding = if *numbered { " OVERRIDING SYSTEM VALUE" } else { "" };
     let insert = format!("INSERT INTO {name} ({}){overriding} VALUES ({})", columns.join(", "), places.join(", "));

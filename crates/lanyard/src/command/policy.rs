@@ -52,7 +52,8 @@ pub enum ProfileCommand {
     },
     /// Check changed files, and try them on stored requests before they are in force.
     #[command(after_help = "Example:\n  lanyard profile check --dir ca --file strict.toml --replay 30d\n\n\
-        Exits with 1 when somebody would be refused or held. Nothing is changed, and templates are tried in the same way.")]
+        Exits with 1 when somebody would be refused or held. Nothing is changed, outside services are not asked, and templates are tried in \
+        the same way.")]
     Check(super::trial::Check),
     /// Print a profile's file.
     #[command(after_help = "Example:\n  lanyard profile show --dir ca legacy")]

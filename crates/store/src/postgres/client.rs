@@ -24,7 +24,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Settings of every session: a commit is durable before it is told, a statement in another node's way does not wait for ever.
-const SETTINGS: &str = "SET synchronous_commit TO on; SET lock_timeout TO '20s'; SET idle_in_transaction_session_timeout TO '60s'; \
+const SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+    WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); SET lock_timeout TO '20s'; SET idle_in_transaction_session_timeout TO '60s'; \
     SET client_min_messages TO warning; SET default_transaction_isolation TO 'read committed'";
 
 /// Where and how to connect.

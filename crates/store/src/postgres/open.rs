@@ -43,7 +43,7 @@ pub async fn open(url: &str) -> Result<Database> {
     let address = prepare(url).await?.0;
     Database::start(
         Connection::Postgres(Box::new(Session::new(address.clone()))),
-        AnyReaders::Postgres(Readers::new(address, READERS)),
+        AnyReaders::Postgres(Box::new(Readers::new(address, READERS))),
     )
 }
 

@@ -201,11 +201,12 @@ impl Session {
     pub(crate) async fn resolve(&mut self) -> Done<bool> {
         let unknown = || Fault::new(Reach::Unknown, "nobody knows whether the last transaction was committed");
         let xact = self.xact.take().ok_or_else(unknown)?;
+        let asked = args![xact];
         for _ in 0..RECONNECTS {
             if self.client.as_ref().is_none_or(|c| c.inner.is_closed()) {
                 self.connect().await.map_err(|_| unknown())?;
             }
-            if let Ok(found) = self.client()?.fetch(FATE, &args![xact.as_str()]).await {
+            if let Ok(found) = self.client()?.fetch(FATE, &asked).await {
                 match found.first().and_then(|row| row.text("xact.fate").ok().flatten()).as_deref() {
                     Some("committed") => return Ok(true),
                     Some("aborted") => return Ok(false),

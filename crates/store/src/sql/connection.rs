@@ -35,7 +35,7 @@ pub(crate) struct Head {
 /// The variants differ in how a statement reaches the engine, never in what a statement says.
 pub(crate) enum Connection {
     /// On the writer's own thread: every future here is ready at once.
-    Sqlite(sqlite::connection::Connection),
+    Sqlite(Box<sqlite::connection::Connection>),
     /// Over a socket.
     Postgres(Box<postgres::session::Session>),
 }

@@ -44,7 +44,7 @@ struct Inner {
 /// Connections for reading.
 pub(crate) enum Readers {
     Sqlite(sqlite::readers::Readers),
-    Postgres(postgres::readers::Readers),
+    Postgres(Box<postgres::readers::Readers>),
 }
 
 impl fmt::Debug for Database {

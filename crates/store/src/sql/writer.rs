@@ -119,6 +119,12 @@ where
     }
 }
 
+/// The order in which a batch takes its jobs.
+#[allow(clippy::borrowed_box)] // the type of the elements is what sorting asks for
+fn by_object(a: &Box<dyn Job>, b: &Box<dyn Job>) -> std::cmp::Ordering {
+    a.object().cmp(b.object())
+}
+
 /// The writer.
 pub(crate) struct Writer {
     tx: Tx,
@@ -139,7 +145,7 @@ impl Writer {
         let mut jobs = Vec::with_capacity(size);
         while queue.recv_many(&mut jobs, size).await > 0 {
             self.gather(&mut queue, &mut jobs, size).await;
-            jobs.sort_by(|a: &Box<dyn Job>, b| a.object().cmp(b.object()));
+            jobs.sort_by(by_object);
             let fate = self.batch(&mut jobs).await;
             let done = jobs.len();
             for job in jobs.drain(..) {

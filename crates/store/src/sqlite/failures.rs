@@ -64,7 +64,7 @@ fn connection(path: &Path) -> rusqlite::Connection {
 
 fn start(connection: rusqlite::Connection) -> mpsc::Sender<Box<dyn Job>> {
     let (sender, queue) = mpsc::channel(64);
-    let connection = Connection::Sqlite(connection::Connection::new(connection));
+    let connection = Connection::Sqlite(Box::new(connection::Connection::new(connection)));
     tokio::spawn(Writer::new(connection, Arc::new(AtomicU64::new(0)), Callers::default()).run(queue));
     sender
 }

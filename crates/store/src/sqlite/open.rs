@@ -45,7 +45,7 @@ const MIGRATIONS: &[Migration] = &[
 /// [`StoreError::Open`], [`StoreError::TooOld`], [`StoreError::Migrate`].
 pub async fn open(path: &Path) -> Result<Database> {
     let (writer, readers) = connect(path)?;
-    let writer = WriteConnection::Sqlite(connection::Connection::new(writer));
+    let writer = WriteConnection::Sqlite(Box::new(connection::Connection::new(writer)));
     Database::start(writer, AnyReaders::Sqlite(Readers::new(readers)))
 }
 

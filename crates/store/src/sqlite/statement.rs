@@ -43,7 +43,7 @@ pub(super) fn fetch(connection: &Connection, names: &mut Names, sql: &'static st
     let mut run = || {
         let mut statement = connection.prepare_cached(sql)?;
         bind(&mut statement, args)?;
-        let columns = names.0.entry(sql).or_insert_with(|| statement.column_names().into_iter().map(str::to_owned).collect());
+        let columns = names.0.entry(sql).or_insert_with(|| statement.column_names().map(str::to_owned).collect());
         let columns = Arc::clone(columns);
         let mut found = Vec::new();
         let mut rows = statement.raw_query();

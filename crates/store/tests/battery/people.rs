@@ -49,7 +49,7 @@ pub async fn groups(engine: &dyn Engine) {
     };
     store.save_group(group.clone(), event.clone()).await.unwrap();
     assert_eq!(store.load_group(&group.name).await.unwrap(), Some(group.clone()));
-    assert_eq!(store.list_groups().await.unwrap(), [group.clone()]);
+    assert_eq!(store.list_groups().await.unwrap(), std::slice::from_ref(&group));
     assert!(store.remove_group(&group.name, event.clone()).await.unwrap());
     assert!(!store.remove_group(&group.name, event).await.unwrap());
     assert_eq!(store.audit_tip().await.unwrap().0, 2, "what was not there leaves no event");

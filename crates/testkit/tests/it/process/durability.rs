@@ -14,15 +14,16 @@ use crate::bars::{size, tell};
 /// What matters of a trace, in order.
 #[derive(Debug, PartialEq, Eq)]
 enum Event {
-    /// Octets were written to the database or its journal.
+    /// Octets were written to the write-ahead log, which every commit goes to.
     Written,
-    /// The database or its journal was synced.
+    /// The write-ahead log was synced.
     Synced,
     /// A success was sent to a device.
     Answered,
 }
 
-/// Reads a trace of strace -f -y: a call may be told in two halves when threads interleave. A write counts when it begins, a sync
+/// Reads a trace of strace -f -y. What is written to the database itself is what the log already holds: SQLite carries it over now and
+/// then, and an answer need not wait for that. A call may be told in two halves when threads interleave. A write counts when it begins, a sync
 /// only when it has ended.
 fn events(trace: &str) -> Vec<Event> {
     let mut unfinished: HashMap<&str, &str> = HashMap::new();
@@ -37,15 +38,15 @@ fn events(trace: &str) -> Vec<Event> {
         } else {
             (Some(call), Some(call).filter(|c| c.trim_end().ends_with("= 0")))
         };
-        let on_database = |call: &str| call.contains("/lanyard.db>") || call.contains("/lanyard.db-wal>");
+        let on_log = |call: &str| call.contains("/lanyard.db-wal>");
         if let Some(call) = begun {
-            if call.starts_with("pwrite") && on_database(call) {
+            if call.starts_with("pwrite") && on_log(call) {
                 events.push(Event::Written);
             } else if call.contains("HTTP/1.1 200 OK") && call.contains("x-pki-message") {
                 events.push(Event::Answered);
             }
         }
-        if ended.is_some_and(|c| (c.starts_with("fsync") || c.starts_with("fdatasync")) && on_database(c)) {
+        if ended.is_some_and(|c| (c.starts_with("fsync") || c.starts_with("fdatasync")) && on_log(c)) {
             events.push(Event::Synced);
         }
     }
