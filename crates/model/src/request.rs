@@ -1,6 +1,6 @@
 //! What the record keeps of a request, so that its story can be told.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +62,11 @@ impl fmt::Display for RequestState {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct RequestContext {
-    /// Address of the peer.
+    /// Address of the peer, for people.
     pub peer: Option<String>,
+    /// The client's address, for rules about where a request may come from; known only while it is being answered.
+    #[serde(skip)]
+    pub address: Option<IpAddr>,
     /// User-Agent field.
     pub user_agent: Option<String>,
     /// GET or POST.

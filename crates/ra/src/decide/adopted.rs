@@ -71,14 +71,16 @@ fn steps(
         RequestSigner::SelfSigned | RequestSigner::Ours { .. } => {}
         RequestSigner::Foreign | RequestSigner::Administrator(_) => return Err(Refusal::plain(Reason::SignerForeign)),
     }
+    // Adopted before: used since, or left by a request that went no further, which the same claims may take up.
+    let mut waiting = None;
     if let Some(record) = facts.challenge.as_ref().filter(|record| record.id == id) {
-        verify::stored(record, keys)?;
-        return match challenged::earlier_use(request, record, None)? {
-            Use::Repeated(earlier) => Ok(Adopted { decision: Decision::Repeat(earlier), record: None }),
-            Use::Fresh | Use::Held(_) => {
-                Err(Refusal::new(Reason::ChallengeUsed, "the permission was taken up by another request"))
-            }
-        };
+        let adopted_for = verify::stored(record, keys)?;
+        match challenged::earlier_use(request, record, None)? {
+            Use::Repeated(earlier) => return Ok(Adopted { decision: Decision::Repeat(earlier), record: None }),
+            Use::Fresh | Use::Held(_) => {}
+        }
+        verify::times(record, now)?;
+        waiting = Some(adopted_for);
     }
     let order = ChallengeOrder {
         template: template.clone(),
@@ -100,6 +102,9 @@ fn steps(
     }
     compare::claims(&request.content, &binding.subject, &binding.san, &binding.usages)?;
 
+    if waiting.as_ref().is_some_and(|adopted_for| *adopted_for != binding) {
+        return Err(Refusal::new(Reason::ChallengeUsed, "another request with other claims came with the same permission"));
+    }
     let written = serde_json::to_vec(&binding).map_err(|e| Refusal::new(Reason::ChallengeSignature, e.to_string()))?;
     let mut record =
         ChallengeRecord { id, keyed_hash: [0; 32], binding: written, created_at: now, expires_at: now + LIFE, used: None };
@@ -111,5 +116,5 @@ fn steps(
             Decision::Grant(Box::new(grant))
         }
     };
-    Ok(Adopted { decision, record: Some(record) })
+    Ok(Adopted { decision, record: waiting.is_none().then_some(record) })
 }

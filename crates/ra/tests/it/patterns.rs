@@ -57,7 +57,7 @@ fn patterns_that_cannot_be_are_refused_with_the_known_variables() {
         ("", "empty"),
         ("{}", "{device.name}"),
         ("{device.name", "no closing"),
-        ("{device.imei}", "'{device.imei}' is not a variable"),
+        ("{device.color}", "'{device.color}' is not a variable"),
         ("{Device.Name}", "not a variable"),
         ("a}", "no opening"),
         ("a\\", "backslash"),

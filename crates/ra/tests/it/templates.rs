@@ -62,7 +62,7 @@ fn templates_that_cannot_be_are_refused_with_file_key_and_remedy() {
         ("device-client", "reading it", "format = 1", "format = "),
         ("device-client", "reading it", "lifetime = \"365d\"", "lifetime = \"1y\""),
         ("device-client", "reading it", "\"rsa:2048\"", "\"rsa:1024\""),
-        ("device-client", "subject.pattern", "CN={device.name}", "CN={device.imei}"),
+        ("device-client", "subject.pattern", "CN={device.name}", "CN={device.color}"),
         ("device-client", "subject.pattern", "CN={device.name}", "CN={device.name},CN=x"),
         ("device-client", "subject.pattern", "CN={device.name}", "XX={device.name}"),
         ("device-client", "subject.pattern", "CN={device.name}", "CN"),

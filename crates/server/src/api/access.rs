@@ -24,7 +24,8 @@ use lanyard_model::{
 
 use super::throttle::Throttle;
 use crate::{
-    edge::listen::Peer,
+    config::Proxies,
+    edge::client_address::client_address,
     error::ServerError,
     flow::token::{Recognised, recognise},
     state::Server,
@@ -61,7 +62,7 @@ impl Caller {
 /// Lets in who brings a good token for what the address and method say.
 pub async fn guard(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
     let presented = bearer(request.headers());
-    let peer = address(request.extensions().get::<Peer>());
+    let peer = address(&request, &server.config.proxies);
     let caller = match admit(&server, presented, peer).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal.into_response(),
@@ -164,14 +165,11 @@ fn bearer(headers: &HeaderMap) -> Option<SecretText> {
 
 /// The address whose failures are counted: of IPv6 the network, since whoever has one address there has 2^64.
 #[must_use]
-pub fn address(peer: Option<&Peer>) -> Option<IpAddr> {
-    match peer {
-        Some(Peer::Network(address)) => Some(match address.ip().to_canonical() {
-            IpAddr::V6(one) => IpAddr::V6(Ipv6Addr::from_bits(one.to_bits() >> 64 << 64)),
-            one @ IpAddr::V4(_) => one,
-        }),
-        _ => None,
-    }
+pub fn address(request: &Request, proxies: &Proxies) -> Option<IpAddr> {
+    Some(match client_address(request, proxies)? {
+        IpAddr::V6(one) => IpAddr::V6(Ipv6Addr::from_bits(one.to_bits() >> 64 << 64)),
+        one @ IpAddr::V4(_) => one,
+    })
 }
 
 /// Whether a scope permits a call, by method and path below `/api/v1`. Which challenges may be made is for the handler to say.

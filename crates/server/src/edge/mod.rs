@@ -6,7 +6,7 @@
 
 pub mod admin_socket;
 pub mod body;
-mod client_address;
+pub mod client_address;
 pub mod health;
 pub mod listen;
 pub mod ndes_page;

@@ -22,7 +22,6 @@ use lanyard_model::{
 };
 use lanyard_ra::challenge::text::as_hex;
 
-use super::listen::Peer;
 use crate::{
     api::{
         access::{Caller, Refusal, address, admit, refuse},
@@ -48,7 +47,7 @@ pub async fn page(State(server): State<Arc<Server>>, Query(query): Query<Vec<(St
         Ok(wanted) => wanted,
         Err(error) => return error.into_response(),
     };
-    let peer = address(request.extensions().get::<Peer>());
+    let peer = address(&request, &server.config.proxies);
     let caller = match admit(&server, basic(request.headers()), peer).await {
         Ok(caller) => caller,
         Err(refusal) => return ask_again(refusal),

@@ -70,6 +70,7 @@ impl HttpEvidence {
         };
         RequestContext {
             peer,
+            address,
             user_agent: self.user_agent.clone(),
             method: Some(request.method().to_string()),
             accommodations: self.accommodations.iter().map(|one| one.as_str().to_owned()).collect(),

@@ -1,7 +1,5 @@
 //! Requests whose permission is none of our challenges: Intune's challenges and static secrets.
 
-use std::net::SocketAddr;
-
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
     challenge::{ChallengeId, ChallengeRecord},
@@ -72,8 +70,7 @@ fn with_secret(
     if matches!(request.signer, RequestSigner::Ours { .. }) {
         return Permission::Certificate;
     }
-    let peer = context.peer.as_deref().and_then(|peer| peer.parse::<SocketAddr>().ok());
-    if peer.is_some_and(|peer| config.from.iter().any(|network| network.contains(peer.ip()))) {
+    if context.address.is_some_and(|address| config.from.iter().any(|network| network.contains(address))) {
         return Permission::Secret(config.clone());
     }
     let detail = format!("the static secret came from {}", context.peer.as_deref().unwrap_or("an unknown address"));
@@ -97,7 +94,8 @@ pub async fn foreign(
 ) -> Result<Outcome, ServerError> {
     // A second turn finds the record that somebody else adopted meanwhile, and is decided by that.
     loop {
-        match one_turn(server, request, context, id, template).await? {
+        let known = server.store.load_challenge(id).await?;
+        match one_turn(server, request, context, (id, known), template).await? {
             Turn::Ended(outcome) => return Ok(outcome),
             Turn::Taken => {}
         }
@@ -126,7 +124,8 @@ pub async fn secret(
                 _ => continue,
             }
         }
-        if let Turn::Ended(outcome) = one_turn(server, request, context, id, &config.template).await? {
+        // A place that somebody takes meanwhile is found taken, and the next one is tried.
+        if let Turn::Ended(outcome) = one_turn(server, request, context, (id, None), &config.template).await? {
             return Ok(outcome);
         }
     }
@@ -144,10 +143,10 @@ async fn one_turn(
     server: &Server,
     request: &EnrollRequest,
     context: &RequestContext,
-    id: ChallengeId,
+    (id, known): (ChallengeId, Option<ChallengeRecord>),
     template: &TemplateName,
 ) -> Result<Turn, ServerError> {
-    let facts = Facts { challenge: server.store.load_challenge(id).await?, ..Facts::default() };
+    let facts = Facts { challenge: known, ..Facts::default() };
     let keys = &server.challenge_keys;
     let Adopted { decision, record } = decide_adopted(request, id, template, &facts, &server.policy(), keys, server.now());
     if let Decision::Repeat(earlier) = decision {
