@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 1 | `authority` |
 //! | 2 | `hostile::deviations` |
+//! | 3 | `nodes` |
 //! | 4 | `guessing` |
 //! | 5 | `timing`, and `hostile::oracle` for the octets |
 //! | 6 | `issues` |
