@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use lanyard_model::{audit::ChainVerdict, secret::SecretText};
-use lanyard_store::{ports::Store, postgres, sqlite};
+use lanyard_store::{
+    ports::{AuditStore, Store},
+    postgres, sqlite,
+};
 use serde::Serialize;
 
 use crate::{
@@ -38,6 +41,24 @@ pub async fn open(installation: &Installation) -> Result<Arc<dyn Store>, ServerE
 pub fn remember(installation: &Installation, url: &SecretText) -> Result<(), ServerError> {
     check(url)?;
     create_file(&installation.database_url(), &format!("{}\n", url.expose().trim()))
+}
+
+/// Refuses a database that holds an installation already, or part of one, before anything is made.
+///
+/// # Errors
+/// [`ServerError::Conflict`], storage errors.
+pub async fn check_empty(url: &SecretText) -> Result<(), ServerError> {
+    check(url)?;
+    let store = postgres::open(url.expose().trim()).await?;
+    let (records, _) = store.audit_tip().await?;
+    store.close().await;
+    if records == 0 {
+        return Ok(());
+    }
+    Err(ServerError::Conflict(
+        "the database holds an installation already; to add a node, copy the data directory of one there is (docs/scale.md)"
+            .into(),
+    ))
 }
 
 /// Refuses what is no address of a PostgreSQL database, before anything is made.

@@ -101,6 +101,9 @@ pub async fn init(plan: Plan, now: Timestamp) -> Result<Created, ServerError> {
     let config = config(&plan);
     // Read back what will be written: a bad value must not leave half an installation.
     Config::from_text(&config.to_commented_text(), &installation.config())?;
+    if let Some(url) = &plan.database {
+        database::check_empty(url).await?;
+    }
     let (unseal, derivation, unseal_file) = unseal_key(&plan.unseal, &plan.dir).await?;
     create_dirs(&installation)?;
     create_file(&installation.config(), &config.to_commented_text())?;
@@ -115,11 +118,6 @@ pub async fn init(plan: Plan, now: Timestamp) -> Result<Created, ServerError> {
     }
     let store = database::open(&installation).await?;
     let store = store.as_ref();
-    if store.load_setting(INSTANCE).await?.is_some() {
-        return Err(ServerError::Conflict(
-            "the database holds an installation already; copy lanyard.toml, templates and profiles of one of its nodes to add another".into(),
-        ));
-    }
     let authorities = authorities(&plan, &config, store, &unseal, now).await?;
     let issuing = authorities.issuing.certificate().clone();
     for role in [ServiceRole::Registration, ServiceRole::TlsServer] {

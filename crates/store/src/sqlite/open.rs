@@ -59,8 +59,18 @@ pub(crate) fn connect(path: &Path) -> Result<(Connection, Vec<Connection>)> {
         return Err(StoreError::TooOld { found: found.to_owned(), needed: NEEDED_TEXT });
     }
     migrate(&mut writer)?;
+    empty_log(&writer).map_err(|e| cannot(e.into()))?;
     let readers = (0..READERS).map(|_| reader(path)).collect::<rusqlite::Result<_>>();
     Ok((writer, readers.map_err(|e| cannot(e.into()))?))
+}
+
+/// Moves what a killed process left in the log into the database: a process that is killed again and again would never come to it, and
+/// each start reads the whole log. A full disk keeps nobody from starting: the log stays as it is.
+fn empty_log(writer: &Connection) -> rusqlite::Result<()> {
+    match writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => Ok(()),
+        other => other,
+    }
 }
 
 fn settings(connection: &Connection) -> rusqlite::Result<()> {
