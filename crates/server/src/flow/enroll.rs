@@ -9,7 +9,6 @@
 use lanyard_ca::prepare::prepare;
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    certificate::{Revocation, RevocationReason},
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
     enroll::{EnrollRequest, RequestSigner},
     id::ProfileName,
@@ -24,11 +23,12 @@ use lanyard_ra::{
     grant::Grant,
     reason::Reason,
 };
-use lanyard_store::ports::{Begun, ChallengeClaim, Intent, Opening, RenewalClaim, Signed, Withdrawal};
+use lanyard_store::ports::{Begun, ChallengeClaim, Intent, Opening, RenewalClaim};
 
 use super::{
     adopt::{self, Permission},
     ask::{self, About},
+    finish::{finish, withdraw},
     outcome::{Outcome, stored},
     record, resume, subjects,
 };
@@ -290,79 +290,6 @@ fn claim(id: ChallengeId, request: &EnrollRequest, now: lanyard_model::time::Tim
         key_digest: request.content.key.digest,
     };
     ChallengeClaim { id, claim }
-}
-
-async fn finish(
-    server: &Server,
-    request: &EnrollRequest,
-    grant: &Grant,
-    serial: &SerialNumber,
-    der: Vec<u8>,
-) -> Result<(), ServerError> {
-    let now = server.now();
-    let superseded = grant.renews().and_then(|(_, seen)| seen.cloned());
-    let mut audit = vec![AuditEvent {
-        object: Some(serial.to_string()),
-        ..server.request_event(AuditKind::CertificateIssued, request.protocol.to_string(), request.id)
-    }];
-    if let Some(old) = &superseded {
-        audit.push(AuditEvent {
-            object: Some(old.to_string()),
-            reason: Some(RevocationReason::Superseded.to_string()),
-            ..server.request_event(AuditKind::CertificateRevoked, request.protocol.to_string(), request.id)
-        });
-    }
-    let revocation = Revocation { at: now, reason: RevocationReason::Superseded };
-    let revoked = superseded.is_some();
-    let signed = Signed {
-        issuer: grant.content().issuer.clone(),
-        serial: serial.clone(),
-        der,
-        request: Some(request.id),
-        supersedes: superseded.map(|old| (old, revocation)),
-        withdrawn: None,
-        audit,
-    };
-    server.store.finish_issuance(signed).await?;
-    if revoked {
-        server.crl_wanted.notify_one();
-    }
-    let template = grant.template().map_or_else(|| "-".to_owned(), |(name, _)| name.to_string());
-    server.telemetry.count("lanyard_certificates_issued_total", &[("template", template)]);
-    tracing::info!(request = %request.id, %serial, subject = %grant.content().subject, "certificate issued");
-    Ok(())
-}
-
-/// Stores a certificate that nobody may have after all: revoked, and its request refused (ndes-policy, section 3.2).
-async fn withdraw(
-    server: &Server,
-    request: &EnrollRequest,
-    grant: &Grant,
-    serial: &SerialNumber,
-    der: Vec<u8>,
-    detail: String,
-) -> Result<Outcome, ServerError> {
-    let reason = Reason::ModuleNotify.code().to_owned();
-    let revocation = Revocation { at: server.now(), reason: RevocationReason::PrivilegeWithdrawn };
-    let event = |kind| AuditEvent {
-        object: Some(serial.to_string()),
-        reason: Some(reason.clone()),
-        detail: Some(detail.clone()),
-        ..server.request_event(kind, request.protocol.to_string(), request.id)
-    };
-    let signed = Signed {
-        issuer: grant.content().issuer.clone(),
-        serial: serial.clone(),
-        der,
-        request: Some(request.id),
-        supersedes: None,
-        audit: vec![event(AuditKind::CertificateRevoked), event(AuditKind::RequestDenied)],
-        withdrawn: Some(Withdrawal { revocation, reason: reason.clone(), detail: detail.clone() }),
-    };
-    server.store.finish_issuance(signed).await?;
-    server.crl_wanted.notify_one();
-    tracing::warn!(request = %request.id, %serial, %detail, "certificate withdrawn");
-    Ok(Outcome::Refused { reason })
 }
 
 async fn hold(server: &Server, request: &EnrollRequest, mut record: RequestRecord, held: Held) -> Result<Attempt, ServerError> {

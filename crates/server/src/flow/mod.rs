@@ -12,6 +12,7 @@ pub mod crl;
 pub mod csv;
 pub mod enroll;
 pub mod expire;
+mod finish;
 pub mod import;
 pub mod outcome;
 pub mod record;
