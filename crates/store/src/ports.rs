@@ -361,6 +361,8 @@ pub trait AuditStore: Send + Sync {
     async fn audit_tip(&self) -> Result<(u64, [u8; 32])>;
     /// Saves a signed head.
     async fn save_audit_head(&self, head: AuditHead) -> Result<()>;
+    /// The signed head saved last.
+    async fn newest_audit_head(&self) -> Result<Option<AuditHead>>;
     /// All signed heads, oldest first, with the hash that the chain holds at that place now (`None` when the record is missing).
     async fn list_audit_heads(&self) -> Result<Vec<(AuditHead, Option<[u8; 32]>)>>;
 }

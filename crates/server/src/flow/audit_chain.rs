@@ -19,8 +19,8 @@ fn signature(server: &Server, sequence: u64, hash: &[u8; 32], at: i64) -> [u8; 3
 /// Storage errors.
 pub async fn sign_head(server: &Server) -> Result<(), ServerError> {
     let (sequence, hash) = server.store.audit_tip().await?;
-    let heads = server.store.list_audit_heads().await?;
-    if sequence == 0 || heads.last().is_some_and(|(head, _)| head.sequence >= sequence) {
+    let newest = server.store.newest_audit_head().await?;
+    if sequence == 0 || newest.is_some_and(|head| head.sequence >= sequence) {
         return Ok(());
     }
     let at = server.now();

@@ -29,6 +29,7 @@ const LIST: &str = "SELECT seq, event, hash FROM audit WHERE seq > $1 ORDER BY s
 const OF_REQUEST: &str = "SELECT seq, event, hash FROM audit WHERE request = $1 ORDER BY seq";
 const FOLLOW: &str = "SELECT seq, event, request, prev, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
 const SAVE_HEAD: &str = "INSERT INTO audit_heads (sequence, hash, at, signature) VALUES ($1, $2, $3, $4)";
+const NEWEST_HEAD: &str = "SELECT sequence, hash, at, signature FROM audit_heads ORDER BY id DESC LIMIT 1";
 const LIST_HEADS: &str = "SELECT h.sequence, h.hash, h.at, h.signature, a.hash AS now_hash FROM audit_heads h \
     LEFT JOIN audit a ON a.seq = h.sequence ORDER BY h.id";
 const OTHER_HEAD: &str = "SELECT h.sequence FROM audit_heads h JOIN audit a ON a.seq = h.sequence WHERE a.hash <> h.hash \
@@ -91,6 +92,11 @@ impl AuditStore for Database {
 
     async fn save_audit_head(&self, head: AuditHead) -> Result<()> {
         self.write(move |tx| save_head(tx, head.clone()).boxed()).await
+    }
+
+    async fn newest_audit_head(&self) -> Result<Option<AuditHead>> {
+        let row = self.optional("read the newest audit head", NEWEST_HEAD, args![]).await?;
+        row.as_ref().map(rows::audit_head).transpose()
     }
 
     async fn list_audit_heads(&self) -> Result<Vec<(AuditHead, Option<[u8; 32]>)>> {

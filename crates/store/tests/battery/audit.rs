@@ -53,6 +53,7 @@ pub async fn records_of_a_request(engine: &dyn Engine) {
 pub async fn heads(engine: &dyn Engine) {
     let store = engine.open().await;
     let mut heads = Vec::new();
+    assert_eq!(store.newest_audit_head().await.unwrap(), None);
     for n in 1..=3 {
         store.append_audit(sample::event(AuditKind::Started, None)).await.unwrap();
         let (sequence, hash) = store.audit_tip().await.unwrap();
@@ -61,6 +62,7 @@ pub async fn heads(engine: &dyn Engine) {
         heads.push((head, Some(hash)));
     }
     assert_eq!(store.list_audit_heads().await.unwrap(), heads);
+    assert_eq!(store.newest_audit_head().await.unwrap().as_ref(), heads.last().map(|(head, _)| head));
     assert!(matches!(store.verify_audit().await.unwrap(), ChainVerdict::Intact { records: 3, .. }));
     let beyond = AuditHead { sequence: 9, ..heads[0].0.clone() };
     store.save_audit_head(beyond.clone()).await.unwrap();
