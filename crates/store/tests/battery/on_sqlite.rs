@@ -172,21 +172,6 @@ async fn files_are_for_their_owner_only_and_close_empties_the_log() {
     assert!(!log.exists() || log.metadata().unwrap().len() == 0);
 }
 
-/// Fills the tables as a million enrolments would, in the engine itself.
-const FILL: &str = "
-    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
-    INSERT INTO certificates (issuer, serial, request, template, template_revision, profile, subject, san, user_name, device,
-        not_before, not_after, key_digest, created_at, signed, search)
-    SELECT 'issuing', randomblob(16), lower(hex(randomblob(16))), 'device-client', 1, 'default', '[]', '[]', 'jo', 'inv-' || i,
-        1, 1800000000000 + i, randomblob(32), i, 1, 'cn=laptop-' || i || char(10) || 'device-client' FROM n;
-    INSERT INTO certificate_bodies (certificate, tbs, der) SELECT id, randomblob(700), randomblob(1000) FROM certificates
-        WHERE id NOT IN (SELECT certificate FROM certificate_bodies);
-    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
-    INSERT INTO requests (id, protocol, profile, transaction_id, message_digest, renewal, signer_key_digest, key_digest, san,
-        state, context, received_at)
-    SELECT '0' || lower(hex(randomblob(17))), 'scep', 'default', hex(randomblob(20)), randomblob(32), 0, randomblob(32),
-        randomblob(32), '[]', 'issued', '{}', i FROM n;";
-
 async fn enrolments_per_second(store: &Arc<dyn Store>, from: u32, count: u32) -> f64 {
     let start = std::time::Instant::now();
     let mut enrolments = tokio::task::JoinSet::new();
@@ -211,10 +196,7 @@ async fn an_enrolment_costs_the_same_at_a_million_certificates() {
     let engine = OnSqlite::new();
     let store = engine.open().await;
     let empty = enrolments_per_second(&store, 0, 6400).await;
-    let intruder = engine.intruder();
-    intruder.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000").unwrap();
-    intruder.execute_batch(FILL).unwrap();
-    intruder.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    store.fill(1_000_000).await.unwrap();
     let full = enrolments_per_second(&store, 10_000, 6400).await;
     eprintln!("{empty:.0} enrolments/s with none, {full:.0} with a million");
     for (what, limit) in [("count", 1.0), ("crl", 1.0), ("page", 1.0)] {
