@@ -3,29 +3,24 @@
 use std::time::Duration;
 
 use futures_util::future::{join, try_join_all};
-use lanyard_model::time::Timestamp;
 
 use super::{
     client::{Address, Client},
     statement::{Described, fault},
 };
 use crate::{
-    chain::Tip,
     rows::{self, StoredRow},
     sql::{
-        connection::{Done, Entry, Head},
+        connection::{Done, HEAD, Head, MOVE_HEAD, RECORD},
         fault::{Fault, Reach},
         value::{Row, Value, args},
     },
 };
 
-const HEAD: &str = "SELECT seq, hash, highest, revocations FROM head WHERE id = 1";
 /// The number of the transaction comes along, to ask for its fate should the answer to the commit be lost.
 const LOCK_HEAD: &str =
     "SELECT seq, hash, highest, revocations, CAST(pg_current_xact_id() AS TEXT) AS xact FROM head WHERE id = 1 FOR UPDATE";
 const XACT: &str = "SELECT CAST(pg_current_xact_id() AS TEXT) AS xact";
-const MOVE_HEAD: &str = "UPDATE head SET seq = $1, hash = $2, highest = $3, revocations = $4 WHERE id = 1";
-const ADD_AUDIT: &str = "INSERT INTO audit (seq, event, request, prev, hash) VALUES ($1, $2, $3, $4, $5)";
 const FATE: &str = "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8)) AS fate";
 
 /// How often a lost server is tried again, and how long apart, before a batch is given up.
@@ -141,27 +136,13 @@ impl Session {
     }
 
     /// Everything travels together: the head stays locked for one round trip and the commit.
-    pub(crate) async fn commit(&mut self, head: Head, entries: Vec<Entry>, next: Head) -> Done<()> {
-        let fatal = |e: std::num::TryFromIntError| Fault::new(Reach::Fatal, e);
-        let mut tip = head.tip;
-        let mut records = Vec::with_capacity(entries.len());
-        for Entry { event, request } in entries {
-            let Tip { sequence, hash } = tip.extended(&event);
-            records.push(args![i64::try_from(sequence).map_err(fatal)?, event, request, tip.hash, hash]);
-            tip = Tip { sequence, hash };
-        }
-        let Timestamp(highest) = next.highest;
-        let moved = args![
-            i64::try_from(next.tip.sequence).map_err(fatal)?,
-            next.tip.hash,
-            highest,
-            i64::try_from(next.revocations).map_err(fatal)?
-        ];
+    pub(crate) async fn commit(&mut self, records: Vec<Vec<Value>>, next: Head) -> Done<()> {
+        let moved = next.values()?;
         let client = self.client()?;
         // Prepared before anything is sent, so that nothing can come between the parts of what follows.
-        let prepared = async { client.prepare(ADD_AUDIT).await.and(client.prepare(MOVE_HEAD).await) };
+        let prepared = async { client.prepare(RECORD).await.and(client.prepare(MOVE_HEAD).await) };
         prepared.await.map_err(|e| Self::whole(fault(e)))?;
-        let appended = try_join_all(records.iter().map(|record| client.execute(ADD_AUDIT, record)));
+        let appended = try_join_all(records.iter().map(|record| client.execute(RECORD, record)));
         let ((appended, moved), committed) =
             join(join(appended, client.execute(MOVE_HEAD, &moved)), Self::send_commit(client)).await;
         // A statement that failed made the server answer the commit with a rollback.

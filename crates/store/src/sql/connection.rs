@@ -1,8 +1,8 @@
 //! The writer's connection, whichever engine it leads to.
 
 use super::{
-    fault::Fault,
-    value::{Row, Value},
+    fault::{Fault, Reach},
+    value::{Row, Value, args},
 };
 use crate::{chain::Tip, postgres, sqlite};
 use lanyard_model::time::Timestamp;
@@ -29,6 +29,34 @@ pub(crate) struct Head {
     /// How many certificates were ever revoked.
     pub(crate) revocations: u64,
 }
+
+impl Head {
+    /// $1 to $4 of [`MOVE_HEAD`].
+    pub(crate) fn values(self) -> Done<Vec<Value>> {
+        let number = |value: u64| i64::try_from(value).map_err(|e| Fault::new(Reach::Fatal, e));
+        Ok(args![number(self.tip.sequence)?, self.tip.hash, self.highest.0, number(self.revocations)?])
+    }
+
+    /// The audit records of these events after this head, as [`RECORD`] takes them, and the end of the chain with them.
+    pub(crate) fn chain(self, entries: Vec<Entry>) -> Done<(Vec<Vec<Value>>, Tip)> {
+        let mut tip = self.tip;
+        let mut records = Vec::with_capacity(entries.len());
+        for Entry { event, request } in entries {
+            let next = tip.extended(&event);
+            let place = i64::try_from(next.sequence).map_err(|e| Fault::new(Reach::Fatal, e))?;
+            records.push(args![place, event, request, tip.hash, next.hash]);
+            tip = next;
+        }
+        Ok((records, tip))
+    }
+}
+
+/// Reads the head.
+pub(crate) const HEAD: &str = "SELECT seq, hash, highest, revocations FROM head WHERE id = 1";
+/// Moves the head.
+pub(crate) const MOVE_HEAD: &str = "UPDATE head SET seq = $1, hash = $2, highest = $3, revocations = $4 WHERE id = 1";
+/// Appends a record to the audit log.
+pub(crate) const RECORD: &str = "INSERT INTO audit (seq, event, request, prev, hash) VALUES ($1, $2, $3, $4, $5)";
 
 /// A connection that writes. One transaction at a time; each job of it in a savepoint.
 ///
@@ -109,9 +137,9 @@ impl Connection {
         both!(self, c => c.lock_head())
     }
 
-    /// Appends `entries` to the audit chain after `head`, which must be locked, moves the head to `next` and commits.
-    pub(crate) async fn commit(&mut self, head: Head, entries: Vec<Entry>, next: Head) -> Done<()> {
-        both!(self, c => c.commit(head, entries, next))
+    /// Appends `records`, as [`RECORD`] takes them, to the audit log, moves the head, which must be locked, to `next`, and commits.
+    pub(crate) async fn commit(&mut self, records: Vec<Vec<Value>>, next: Head) -> Done<()> {
+        both!(self, c => c.commit(records, next))
     }
 
     /// Commits without a change to the head.
@@ -127,7 +155,7 @@ impl Connection {
     /// Finds out what became of the last transaction after its commit failed with an unknown outcome: whether it is durable.
     pub(crate) async fn resolve(&mut self) -> Done<bool> {
         match self {
-            Self::Sqlite(_) => Err(Fault::new(super::fault::Reach::Fatal, "the outcome of a commit is unknown")),
+            Self::Sqlite(_) => Err(Fault::new(Reach::Fatal, "the outcome of a commit is unknown")),
             Self::Postgres(c) => c.resolve().await,
         }
     }

@@ -247,10 +247,10 @@ impl Writer {
         if ending.earliest.is_some_and(|now| now < head.highest - CLOCK_TOLERANCE) {
             return Err(Fault::new(Reach::Batch, "another node signed something later meanwhile"));
         }
-        let tip = ending.entries.iter().fold(head.tip, |tip, entry| tip.extended(&entry.event));
+        let (records, tip) = head.chain(ending.entries)?;
         let highest = head.highest.max(ending.signs_at.unwrap_or(Timestamp(0)));
         let revocations = head.revocations.saturating_add(ending.revocations);
-        self.tx.connection.commit(head, ending.entries, Head { tip, highest, revocations }).await
+        self.tx.connection.commit(records, Head { tip, highest, revocations }).await
     }
 
     async fn savepoint(&mut self, job: &mut dyn Job) -> Done<()> {

@@ -4,22 +4,16 @@ use rusqlite::ErrorCode;
 
 use super::statement::{self, Names, fault};
 use crate::{
-    chain::Tip,
     rows,
     sql::{
-        connection::{Done, Entry, Head},
+        connection::{Done, HEAD, Head, MOVE_HEAD, RECORD},
         fault::{Fault, Reach},
         value::{Row, Value, args},
     },
 };
-use lanyard_model::time::Timestamp;
 
 /// Jobs after which the write-ahead log is moved into the database file.
 const CHECKPOINT_AFTER: usize = 1000;
-
-const HEAD: &str = "SELECT seq, hash, highest, revocations FROM head WHERE id = 1";
-const MOVE_HEAD: &str = "UPDATE head SET seq = $1, hash = $2, highest = $3, revocations = $4 WHERE id = 1";
-const ADD_AUDIT: &str = "INSERT INTO audit (seq, event, request, prev, hash) VALUES ($1, $2, $3, $4, $5)";
 
 /// A connection with the write lock's turn.
 pub(crate) struct Connection {
@@ -91,20 +85,13 @@ impl Connection {
         head.ok_or_else(|| Fault::new(Reach::Fatal, "the head of the audit log is missing"))
     }
 
-    pub(crate) fn commit(&mut self, head: Head, entries: Vec<Entry>, next: Head) -> Done<()> {
+    pub(crate) fn commit(&mut self, records: Vec<Vec<Value>>, next: Head) -> Done<()> {
         self.release()?;
-        let mut tip = head.tip;
-        for Entry { event, request } in entries {
-            let Tip { sequence, hash } = tip.extended(&event);
-            let place = i64::try_from(sequence).map_err(|e| Fault::new(Reach::Fatal, e))?;
-            self.execute(ADD_AUDIT, args![place, event, request, tip.hash, hash]).map_err(Self::whole)?;
-            tip = Tip { sequence, hash };
+        for record in records {
+            self.execute(RECORD, record).map_err(Self::whole)?;
         }
-        if next != head {
-            let Timestamp(highest) = next.highest;
-            let revocations = i64::try_from(next.revocations).map_err(|e| Fault::new(Reach::Fatal, e))?;
-            let place = i64::try_from(next.tip.sequence).map_err(|e| Fault::new(Reach::Fatal, e))?;
-            self.execute(MOVE_HEAD, args![place, next.tip.hash, highest, revocations]).map_err(Self::whole)?;
+        if self.head != Some(next) {
+            self.execute(MOVE_HEAD, next.values()?).map_err(Self::whole)?;
         }
         self.commit_quietly()
     }
