@@ -62,7 +62,7 @@ impl Intune {
     /// Calls the service and reads its verdict. A token that is not accepted, and a service that is not where it was, are looked up
     /// anew once.
     async fn tell<T: Serialize + Sync>(&self, action: &str, body: &T) -> Result<(), ModuleError> {
-        let body = serde_json::to_vec(body).map_err(|e| self.odd("intune", e.to_string()))?;
+        let body = serde_json::to_vec(body).map_err(|e| odd("intune", e.to_string()))?;
         let target = self.directory.validation(&self.outbound).await?;
         let first = self.post(&target, action, body.clone()).await;
         let (answer, target) = match first {
@@ -79,16 +79,11 @@ impl Intune {
         };
         if answer.status != 200 {
             self.directory.forget().await;
-            return Err(self.odd(target.host(), format!("its status is {}", answer.status)));
+            return Err(odd(target.host(), format!("its status is {}", answer.status)));
         }
         let verdict: Verdict =
-            serde_json::from_slice(&answer.body).map_err(|_| self.odd(target.host(), "it holds no code".to_owned()))?;
+            serde_json::from_slice(&answer.body).map_err(|_| odd(target.host(), "it holds no code".to_owned()))?;
         verdict.into_result().map_err(|said| ModuleError::Denied { said: format!("Intune answered {said}") })
-    }
-
-    #[allow(clippy::unused_self)]
-    fn odd(&self, host: &str, problem: String) -> ModuleError {
-        ModuleError::Answer { host: printable(host), problem }
     }
 
     async fn post(&self, target: &Target, action: &str, body: Vec<u8>) -> Result<Answer, ModuleError> {
@@ -173,4 +168,9 @@ impl PolicyModule for Intune {
     fn must_know_first(&self) -> bool {
         true
     }
+}
+
+/// An answer that is not one of the protocol's.
+fn odd(host: &str, problem: String) -> ModuleError {
+    ModuleError::Answer { host: printable(host), problem }
 }

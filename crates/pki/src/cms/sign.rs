@@ -85,28 +85,24 @@ pub fn sign(
 /// A certs-only SignedData (RFC 8894, section 3.4): no content, no signers, certificates in the order given.
 #[must_use]
 pub fn certificates_only<T: AsRef<[u8]>>(certificates: &[T]) -> Vec<u8> {
-    content_info(
-        oids::SIGNED_DATA,
-        &write::sequence(&[
-            write::integer(1),
-            write::constructed::<Vec<u8>>(tag::SET, &[]),
-            write::sequence(&[write::oid(oids::DATA)]),
-            write::constructed(tag::context(0), certificates),
-            write::constructed::<Vec<u8>>(tag::SET, &[]),
-        ]),
-    )
+    degenerate(write::constructed(tag::context(0), certificates))
 }
 
 /// A SignedData that carries nothing but CRLs (RFC 8894, section 3.3.2.1, for GetCRL).
 #[must_use]
 pub fn crls_only<T: AsRef<[u8]>>(crls: &[T]) -> Vec<u8> {
+    degenerate(write::constructed(tag::context(1), crls))
+}
+
+/// A SignedData without content and signers around one of its sets (RFC 5652, section 5.2).
+fn degenerate(set: Vec<u8>) -> Vec<u8> {
     content_info(
         oids::SIGNED_DATA,
         &write::sequence(&[
             write::integer(1),
             write::constructed::<Vec<u8>>(tag::SET, &[]),
             write::sequence(&[write::oid(oids::DATA)]),
-            write::constructed(tag::context(1), crls),
+            set,
             write::constructed::<Vec<u8>>(tag::SET, &[]),
         ]),
     )

@@ -176,14 +176,10 @@ impl Running {
         let client = HttpClient::for_uri(&uri, None).map_err(|e| e.to_string())?;
         let answer = client.get("metrics", &uri).await.map_err(|e| e.to_string())?;
         let text = String::from_utf8_lossy(&answer.body);
-        let value = |name: &str| -> f64 {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            line.and_then(|v| v.parse().ok()).unwrap_or(0.0)
-        };
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let octets = |name: &str| value(name) as u64;
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap_or("0");
+        let octets = |name: &str| value(name).parse().unwrap_or(0);
         Ok(Usage {
-            cpu: Duration::from_secs_f64(value("process_cpu_seconds_total")),
+            cpu: Duration::from_secs_f64(value("process_cpu_seconds_total").parse().unwrap_or(0.0)),
             memory: (octets("process_resident_memory_bytes"), octets("process_resident_memory_max_bytes")),
         })
     }
