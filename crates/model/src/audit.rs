@@ -74,6 +74,20 @@ pub enum AuditKind {
     AccessRefused,
     /// A person approved a held request that needs another person too.
     RequestApprovedInPart,
+    /// A device was enrolled for management.
+    DeviceEnrolled,
+    /// A managed device renewed its identity.
+    DeviceRenewed,
+    /// Somebody who asked to enrol, renew or hold a session was refused.
+    DeviceRefused,
+    /// A managed device was blocked, unblocked, or is to be unenrolled.
+    DeviceChanged,
+    /// An enrolment ended.
+    DeviceUnenrolled,
+    /// Something was queued for a managed device, or taken back.
+    JobQueued,
+    /// A managed device has done, or finally failed to do, what was queued.
+    JobEnded,
 }
 
 /// The stored word, such as `request-denied`.

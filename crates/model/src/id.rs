@@ -17,38 +17,55 @@ pub struct IdError {
     pub expected: &'static str,
 }
 
-/// Names one enrolment request through client, decision, log and audit record: a UUID version 7 (RFC 9562).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RequestId(pub Uuid);
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
 
-impl RequestId {
-    /// A new identifier for a request received at `now`, with 74 random bits.
-    #[must_use]
-    pub fn generate(now: crate::time::Timestamp) -> Self {
-        let ms = u64::try_from(now.0).unwrap_or(0);
-        let ts = uuid::Timestamp::from_unix(uuid::NoContext, ms / 1000, u32::try_from(ms % 1000 * 1_000_000).unwrap_or(0));
-        Self(Uuid::new_v7(ts))
-    }
+        impl $name {
+            /// A new identifier of something that came to be at `now`, with 74 random bits.
+            #[must_use]
+            pub fn generate(now: crate::time::Timestamp) -> Self {
+                let ms = u64::try_from(now.0).unwrap_or(0);
+                let ts = uuid::Timestamp::from_unix(uuid::NoContext, ms / 1000, u32::try_from(ms % 1000 * 1_000_000).unwrap_or(0));
+                Self(Uuid::new_v7(ts))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Uuid::try_parse(text).map(Self).map_err(|_| IdError {
+                    kind: $kind,
+                    text: crate::text::printable(&text.chars().take(80).collect::<String>()),
+                    expected: "a UUID such as 019a9f2e-5a10-7c3e-9d0a-0123456789ab",
+                })
+            }
+        }
+    };
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
-}
-
-impl FromStr for RequestId {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        Uuid::try_parse(text).map(Self).map_err(|_| IdError {
-            kind: "request id",
-            text: text.to_owned(),
-            expected: "a UUID such as 019a9f2e-5a10-7c3e-9d0a-0123456789ab",
-        })
-    }
-}
+uuid_id!(
+    /// Names one enrolment request through client, decision, log and audit record: a UUID version 7 (RFC 9562).
+    RequestId, "request id"
+);
+uuid_id!(
+    /// Names one enrolment of a managed device: a UUID version 7 (RFC 9562).
+    EnrollmentId, "enrolment id"
+);
+uuid_id!(
+    /// Names something that a managed device is to be told: a UUID version 7 (RFC 9562).
+    JobId, "job id"
+);
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal) => {

@@ -12,6 +12,7 @@ pub mod challenge;
 pub mod client;
 pub mod directory;
 pub mod enroll;
+pub mod fleet;
 pub mod id;
 pub mod key;
 pub mod lease;

@@ -10,6 +10,7 @@ use lanyard_model::{
     certificate::{CertificateRecord, Revocation, RevocationReason},
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
     directory::{Device, Group, User},
+    fleet::{Enrollment, JobRecord, JobState},
     id::RequestId,
     lease::LeaseRecord,
     request::{ApprovalRecord, RequestRecord, RequestState},
@@ -74,11 +75,11 @@ pub(crate) fn optional_digest(row: &impl StoredRow, what: &'static str) -> Resul
         .transpose()
 }
 
-fn text(row: &impl StoredRow, what: &'static str) -> Result<String> {
+pub(crate) fn text(row: &impl StoredRow, what: &'static str) -> Result<String> {
     needed(what, row.text(what)?)
 }
 
-fn time(row: &impl StoredRow, what: &'static str) -> Result<Timestamp> {
+pub(crate) fn time(row: &impl StoredRow, what: &'static str) -> Result<Timestamp> {
     integer(row, what).map(Timestamp)
 }
 
@@ -335,5 +336,26 @@ pub(crate) fn lease(row: &impl StoredRow) -> Result<LeaseRecord> {
         holder: text(row, "leases.holder")?,
         fence: count(row, "leases.fence")?,
         beat: count(row, "leases.beat")?,
+    })
+}
+
+/// Table `enrollments`, with its version.
+pub(crate) fn enrollment(row: &impl StoredRow) -> Result<(Enrollment, u64)> {
+    Ok((json(row, "enrollments.body")?, count(row, "enrollments.version")?))
+}
+
+/// Table `management_jobs`.
+pub(crate) fn job(row: &impl StoredRow) -> Result<JobRecord> {
+    let state = text(row, "management_jobs.state")?;
+    Ok(JobRecord {
+        id: parsed(row, "management_jobs.id")?,
+        enrollment: parsed(row, "management_jobs.enrollment")?,
+        purpose: text(row, "management_jobs.purpose")?,
+        state: JobState::from_word(&state).ok_or_else(|| corrupt("management_jobs.state", format_args!("'{state}'")))?,
+        created_at: time(row, "management_jobs.created_at")?,
+        changed_at: time(row, "management_jobs.changed_at")?,
+        by: text(row, "management_jobs.created_by")?,
+        body: octets(row, "management_jobs.body")?,
+        result: row.text("management_jobs.result")?,
     })
 }

@@ -42,6 +42,12 @@ const TABLES: &[Table] = &[
     table("tokens", "id", false),
     table("directory_groups", "name", false),
     table("approvals", "request, approver", false),
+    table("enrollments", "id", false),
+    table("enrollment_certificates", "fingerprint", false),
+    table("management_sessions", "enrollment", false),
+    table("management_jobs", "id", false),
+    table("inventories", "enrollment", false),
+    table("passwords", "user_name", false),
     table("audit", "seq", false),
     table("audit_heads", "id", true),
 ];

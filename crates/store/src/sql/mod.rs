@@ -16,6 +16,7 @@ pub(crate) mod crls;
 pub(crate) mod database;
 mod directory;
 pub(crate) mod fault;
+pub(crate) mod fleet;
 pub(crate) mod issuance;
 mod leases;
 mod people;

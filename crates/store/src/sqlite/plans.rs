@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::open;
-use crate::sql::{certificates, challenges, crls, issuance, requests};
+use crate::sql::{certificates, challenges, crls, fleet, issuance, requests};
 
 fn plan(connection: &Connection, sql: &str) -> String {
     let mut query = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -36,6 +36,14 @@ fn hot_statements_scan_nothing() {
         (issuance::SAVE_BODY, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
         (issuance::SAVE_DER, "INTEGER PRIMARY KEY (rowid=?)"),
         (issuance::ISSUED, "PRIMARY KEY (id=?)"),
+        (fleet::LOAD, "(id=?)"),
+        (fleet::BY_CERTIFICATE, "(fingerprint=?)"),
+        (fleet::BY_CLIENT, "enrollments_of_client (client=?)"),
+        (fleet::LIST_USER, "enrollments_of_user (user_name=? AND id>?)"),
+        (fleet::LIST_DUE, "enrollments_due (renews_from<?)"),
+        (fleet::LOAD_JOB, "(id=?)"),
+        (fleet::OPEN_JOBS, "management_jobs_of (enrollment=?)"),
+        (fleet::ALL_JOBS, "management_jobs_of (enrollment=?)"),
         (crls::REVOKED, "COVERING INDEX certificates_revoked (issuer=? AND not_after>?)"),
     ] {
         let plan = plan(&store, sql);

@@ -14,6 +14,7 @@ mod challenges;
 mod crls;
 mod directory;
 mod engine;
+mod fleet;
 mod issuance;
 mod leases;
 mod on_postgres;
@@ -64,6 +65,7 @@ battery! {
     authorities: round_trip, a_key_is_never_replaced;
     directory: users, devices, settings;
     people: tokens, groups, an_import_is_one_write, removal, approvals_while_pending;
+    fleet: enrolments_change_as_seen, enrolments_are_listed, a_message_changes_all_or_nothing, passwords;
     audit: chain_is_intact, records_of_a_request, heads;
     writing: a_bad_job_harms_no_neighbour, a_caller_that_leaves_undoes_nothing, nothing_is_lost_without_close,
         a_closed_store_refuses, the_health_check_writes;
