@@ -357,7 +357,7 @@ pub trait PeopleStore: Send + Sync {
 pub struct EnrollmentFilter {
     /// Only of this user.
     pub user: Option<UserName>,
-    /// Only active ones whose renewal was due before.
+    /// Only active ones whose renewal was due before; those that are due longest come first, and `after` is not used.
     pub due_before: Option<Timestamp>,
     /// Only after this one, in order of id.
     pub after: Option<EnrollmentId>,

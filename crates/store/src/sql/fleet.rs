@@ -33,7 +33,7 @@ const LIST: &str = "SELECT version, body FROM enrollments WHERE id > $1 ORDER BY
 pub(crate) const LIST_USER: &str =
     "SELECT version, body FROM enrollments WHERE user_name = $3 AND state <> 'ended' AND id > $1 ORDER BY id LIMIT $2";
 pub(crate) const LIST_DUE: &str =
-    "SELECT version, body FROM enrollments WHERE state = 'active' AND renews_from < $3 AND id > $1 ORDER BY id LIMIT $2";
+    "SELECT version, body FROM enrollments WHERE state = 'active' AND renews_from < $1 ORDER BY renews_from, id LIMIT $2";
 const LOAD_SESSION: &str = "SELECT version, body FROM management_sessions WHERE enrollment = $1";
 const ADD_SESSION: &str =
     "INSERT INTO management_sessions (enrollment, version, body) VALUES ($1, 1, $2) ON CONFLICT (enrollment) DO NOTHING";
@@ -94,7 +94,7 @@ impl FleetStore for Database {
                 LIST_USER
             }
             (None, Some(before)) => {
-                values.push(Value::Integer(before.0));
+                values = args![before.0, limit];
                 LIST_DUE
             }
             (None, None) => LIST,
