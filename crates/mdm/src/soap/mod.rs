@@ -6,11 +6,13 @@
 
 mod action;
 pub mod base64;
+pub mod c14n;
 mod fault;
 pub mod namespace;
 mod request;
 mod response;
 mod security;
+pub mod signature;
 mod time;
 
 pub use action::Action;

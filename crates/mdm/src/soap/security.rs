@@ -4,7 +4,7 @@ use std::fmt;
 
 use lanyard_model::{
     secret::{SecretBytes, SecretText},
-    time::Timestamp,
+    time::{Span, Timestamp},
 };
 
 use super::{
@@ -177,6 +177,12 @@ impl Security {
 }
 
 impl Lifetime {
+    /// Whether a message is good at this time, with so much tolerance for clocks on both sides.
+    #[must_use]
+    pub fn contains(self, now: Timestamp, tolerance: Span) -> bool {
+        self.created <= now + tolerance && now <= self.expires + tolerance && self.created <= self.expires
+    }
+
     fn decode(timestamp: &Element) -> Result<Self, MdmError> {
         let read = |name| {
             let element = timestamp.require(UTILITY, name)?;

@@ -7,4 +7,5 @@ mod enrolment;
 mod hostile;
 mod provisioning;
 mod renewal;
+mod signature;
 mod vectors;

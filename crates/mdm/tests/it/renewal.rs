@@ -129,10 +129,20 @@ fn vector_09_carries_vector_10() {
     assert_eq!(document.certificate_store.client.store, Store::User);
 }
 
+/// Kind of a key; an RSA key takes long to make.
+pub enum Kind {
+    Ec,
+    Rsa,
+}
+
 /// A key and a certificate that it signed itself.
-fn identity() -> (SoftwareSigner, Certificate) {
-    let key = SoftwareSigner::from_pkcs8(&generate(KeyKind::EcP256).unwrap()).unwrap();
-    let algorithm = SignatureAlgorithm::natural(KeyKind::EcP256);
+pub fn identity(kind: Kind) -> (SoftwareSigner, Certificate) {
+    let kind = match kind {
+        Kind::Ec => KeyKind::EcP256,
+        Kind::Rsa => KeyKind::Rsa(2048),
+    };
+    let key = SoftwareSigner::from_pkcs8(&generate(kind).unwrap()).unwrap();
+    let algorithm = SignatureAlgorithm::natural(kind);
     let subject = name::encode(&name::parse("CN=device").unwrap());
     let now = Timestamp::from_secs(1_800_000_000);
     let serial = SerialNumber::from_random(lanyard_pki::crypto::random::random().unwrap());
@@ -154,8 +164,8 @@ fn identity() -> (SoftwareSigner, Certificate) {
 
 #[test]
 fn renewal_5_only_the_named_key_is_believed() {
-    let (old_key, old) = identity();
-    let (new_key, new) = identity();
+    let (old_key, old) = identity(Kind::Ec);
+    let (new_key, new) = identity(Kind::Ec);
     let now = Timestamp::from_secs(1_800_000_000);
     let pkcs10 = encode_request(&CertificationRequestInfo::default(), &new_key).unwrap();
     let message = encode_renewal(&pkcs10, &old_key, &old, now).unwrap();
