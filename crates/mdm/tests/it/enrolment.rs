@@ -1,7 +1,7 @@
 //! Discovery, policy, first request, and faults.
 
 use lanyard_mdm::{
-    discovery::{AuthPolicy, Discover, DiscoverResult},
+    discovery::{AuthPolicy, Discover, DiscoverResult, sign_in},
     error::MdmError,
     hresult::Hresult,
     policy::{
@@ -398,4 +398,58 @@ fn context_items_that_identify_the_device_come_once() {
     assert_eq!(again("Locale", "de-DE").unwrap().others, [("Locale".to_owned(), "de-DE".to_owned())]);
     assert_eq!(again("Flavour", "vanilla").unwrap().others, [("Flavour".to_owned(), "vanilla".to_owned())]);
     assert_eq!(again("MAC", "00-00-5E-00-53-03").unwrap().mac.len(), 3);
+}
+
+#[test]
+fn vector_02c_last_page_of_a_sign_in() {
+    let appru = "ms-app://s-1-15-2-1/x?a=1&b=2";
+    let token = SecretText::new("a\"><b>&'token".into());
+    let page = sign_in::final_page(appru, &token).unwrap();
+    let vector = std::str::from_utf8(vectors::FINAL_PAGE).unwrap();
+    let vector = vector.replace("{{APPRU}}", "ms-app://s-1-15-2-1/x?a=1&amp;b=2");
+    let vector = vector.replace("{{WRESULT_HTML_ESCAPED}}", "a&quot;&gt;&lt;b&gt;&amp;&#39;token");
+    assert_same(page.expose().as_bytes(), vector.as_bytes());
+    for page in [page.expose(), vector.as_str()] {
+        assert_eq!(sign_in::decode_final_page(page.as_bytes(), appru).unwrap().expose(), token.expose());
+        assert_eq!(sign_in::decode_final_page(page.as_bytes(), "ms-app://other").unwrap_err().code(), "mdm.value");
+    }
+    for other in ["https://evil.example/", "javascript:alert(1)", "ms-app://", "ms-app://a b", "ms-appx://x", "", "ü"] {
+        assert!(!sign_in::is_acceptable_appru(other) && sign_in::final_page(other, &token).is_err(), "{other}");
+    }
+    let url = sign_in::authentication_url("https://mdm.example.com/Auth?v=1#top", appru, "alex@example.com");
+    assert_eq!(
+        url,
+        "https://mdm.example.com/Auth?v=1&appru=ms-app%3A%2F%2Fs-1-15-2-1%2Fx%3Fa%3D1%26b%3D2&login_hint=alex%40example.com#top"
+    );
+}
+
+/// A request as Windows makes it: `!` in a PrintableString, a NUL at its end, and the device's id with a NUL in an extension of its own.
+#[test]
+fn requests_with_the_subjects_of_windows_are_read() {
+    use lanyard_model::key::KeyKind;
+    use lanyard_pki::{
+        crypto::software::{SoftwareSigner, generate},
+        key::Signer,
+        signature::SignatureAlgorithm,
+        tlv::tag,
+        write,
+    };
+    let key = SoftwareSigner::from_pkcs8(&generate(KeyKind::EcP256).unwrap()).unwrap();
+    let text = format!("11111111-2222-4333-8444-555555!{DEVICE_ID}\0");
+    for string in [tag::PRINTABLE_STRING, tag::UTF8_STRING] {
+        let value = write::element(string, text.as_bytes());
+        let attribute = write::sequence(&[write::oid("2.5.4.3".parse().unwrap()), value]);
+        let subject = write::sequence(&[write::set_of(vec![attribute])]);
+        let info = write::sequence(&[
+            write::integer(0),
+            subject,
+            key.public_key().spki.clone(),
+            write::constructed::<Vec<u8>>(tag::context(0), &[]),
+        ]);
+        let algorithm = SignatureAlgorithm::natural(KeyKind::EcP256);
+        let signature = key.sign(algorithm, &info).unwrap();
+        let pkcs10 = lanyard_pki::certificate::encode::assemble(&info, algorithm, &signature);
+        let read = decode_request(&pkcs10, false);
+        assert!(read.is_ok(), "{read:?}");
+    }
 }
