@@ -50,8 +50,13 @@ macro_rules! assignments {
 }
 
 pub(crate) const LOAD: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id = $1");
-pub(crate) const BY_MESSAGE: &str =
-    concat!("SELECT ", columns!(), " FROM requests WHERE profile = $1 AND message_digest = $2 ORDER BY id DESC LIMIT 1");
+/// By its transaction: digests of messages have no index of their own, which every request would have to be put into.
+pub(crate) const BY_MESSAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM requests WHERE transaction_id = $2 AND profile = $1 AND state <> 'denied' AND message_digest = $3 \
+    ORDER BY id DESC LIMIT 1"
+);
 pub(crate) const BY_TRANSACTION: &str = concat!(
     "SELECT ",
     columns!(),
@@ -73,11 +78,13 @@ macro_rules! list_state {
     };
 }
 // The state is text of its own because an index serves only conditions that stand in the statement, word for word.
-pub(crate) const LIST_PENDING: &str = list_state!("state = 'pending' AND state <> 'issued'");
-const LIST_GRANTED: &str = list_state!("state = 'granted' AND state <> 'issued'");
+pub(crate) const LIST_PENDING: &str = list_state!("state = 'pending' AND state <> 'issued' AND state <> 'granted'");
+/// A granted request is one whose intent is open.
+pub(crate) const LIST_GRANTED: &str =
+    list_state!("state = 'granted' AND id IN (SELECT request FROM certificates WHERE signed = 0 AND revoked_at IS NULL)");
 const LIST_ISSUED: &str = list_state!("state = 'issued'");
-pub(crate) const LIST_DENIED: &str = list_state!("state = 'denied' AND state <> 'issued'");
-const LIST_EXPIRED: &str = list_state!("state = 'expired' AND state <> 'issued'");
+pub(crate) const LIST_DENIED: &str = list_state!("state = 'denied' AND state <> 'issued' AND state <> 'granted'");
+const LIST_EXPIRED: &str = list_state!("state = 'expired' AND state <> 'issued' AND state <> 'granted'");
 /// Takes over a granted request whose signature never came.
 const TAKE_OVER: &str = concat!("UPDATE requests SET ", assignments!(), " WHERE id = $1 AND state = 'granted'");
 const INSERT: &str = concat!("INSERT INTO requests (", columns!(), ") VALUES (", values!(), ")");
@@ -101,8 +108,13 @@ impl RequestStore for Database {
         one(self.optional("find a request", LOAD, args![id.to_string()]).await?)
     }
 
-    async fn find_request_by_message(&self, profile: &ProfileName, message_digest: [u8; 32]) -> Result<Option<RequestRecord>> {
-        one(self.optional("find a request", BY_MESSAGE, args![profile.to_string(), message_digest]).await?)
+    async fn find_request_by_message(
+        &self,
+        profile: &ProfileName,
+        transaction: &str,
+        message_digest: [u8; 32],
+    ) -> Result<Option<RequestRecord>> {
+        one(self.optional("find a request", BY_MESSAGE, args![profile.to_string(), transaction, message_digest]).await?)
     }
 
     async fn find_request_by_transaction(

@@ -100,7 +100,7 @@ pub async fn another_key_in_the_transaction(engine: &dyn Engine) {
         begin(&*store, &with(4, &|r| r.key_digest = Some(sample::digest(1)))).await,
         Begun::OtherKey(
             // The renewal of before signed with the first key for a new one; to this request that one is the stranger.
-            store.find_request_by_message(&sample::profile(), sample::digest(3)).await.unwrap().unwrap().id
+            store.find_request_by_message(&sample::profile(), "transaction-1", sample::digest(3)).await.unwrap().unwrap().id
         )
     );
     assert_eq!(begin(&*store, &with(5, &|r| r.profile = "other".parse().unwrap())).await, Begun::Done, "other profile");
