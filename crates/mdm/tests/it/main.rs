@@ -5,6 +5,7 @@
 
 mod enrolment;
 mod hostile;
+mod mutated;
 mod provisioning;
 mod renewal;
 mod signature;
