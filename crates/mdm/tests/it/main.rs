@@ -7,6 +7,7 @@ mod enrolment;
 mod hostile;
 mod mutated;
 mod provisioning;
+mod refusals;
 mod renewal;
 mod signature;
 mod vectors;
