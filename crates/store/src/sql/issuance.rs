@@ -18,7 +18,7 @@ use super::{
     requests,
     tx::{Applied, Tx},
     value::args,
-    writer::CLOCK_TOLERANCE,
+    writer::{CLOCK_TOLERANCE, Object},
 };
 use crate::{
     ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed, Withdrawal},
@@ -59,7 +59,7 @@ impl IssuanceStore for Database {
     }
 
     async fn finish_issuance(&self, signed: Signed) -> Result<()> {
-        let object = signed.serial.magnitude().to_vec();
+        let object = signed.serial.magnitude().to_vec().into();
         let signed = Arc::new(signed);
         self.write_on(object, move |tx| finish(tx, Arc::clone(&signed)).boxed()).await
     }
@@ -70,11 +70,12 @@ impl IssuanceStore for Database {
 }
 
 /// What nodes may contend for: the challenge, the certificate renewed, or else the request.
-fn object(intent: &Intent) -> Vec<u8> {
-    match (&intent.renews, &intent.request) {
-        (Some(claim), _) => claim.predecessor.magnitude().to_vec(),
-        (None, Some(request)) => requests::object(request, intent.challenge.as_ref()),
-        (None, None) => Vec::new(),
+fn object(intent: &Intent) -> Object {
+    let object = intent.request.as_ref().map(|request| requests::object(request, intent.challenge.as_ref()));
+    let object = object.unwrap_or_default();
+    match &intent.renews {
+        Some(claim) => Object { id: claim.predecessor.magnitude().to_vec(), ..object },
+        None => object,
     }
 }
 

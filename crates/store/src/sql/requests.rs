@@ -9,11 +9,14 @@ use lanyard_model::{
     time::{Span, Timestamp},
 };
 
+use sha2::{Digest, Sha256};
+
 use super::{
     bind, challenges,
     database::Database,
     tx::{Applied, Tx},
     value::{Row, args},
+    writer::Object,
 };
 use crate::{
     error::StoreError,
@@ -157,9 +160,18 @@ impl RequestStore for Database {
     }
 }
 
-/// What nodes may contend for: the challenge, or else the request.
-pub(super) fn object(request: &RequestRecord, challenge: Option<&ChallengeClaim>) -> Vec<u8> {
-    challenge.map_or_else(|| request.id.to_string().into_bytes(), |claim| claim.id.0.to_vec())
+/// What nodes may contend for: the challenge, or else the request; and the transaction, into which two keys must not come at once.
+pub(super) fn object(request: &RequestRecord, challenge: Option<&ChallengeClaim>) -> Object {
+    let id = challenge.map_or_else(|| request.id.to_string().into_bytes(), |claim| claim.id.0.to_vec());
+    let named = !request.transaction.is_empty() && request.state != RequestState::Denied;
+    Object { id, transaction: named.then(|| number(request)) }
+}
+
+/// Number of a request's transaction: others may have the same one, and then only wait for each other needlessly.
+fn number(request: &RequestRecord) -> i64 {
+    let digest =
+        Sha256::new_with_prefix(request.profile.as_str()).chain_update([0]).chain_update(&request.transaction).finalize();
+    digest.iter().take(8).fold(0, |number, octet| (number << 8) | i64::from(*octet))
 }
 
 fn one(row: Option<Row>) -> Result<Option<RequestRecord>> {

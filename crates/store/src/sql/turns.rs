@@ -191,7 +191,10 @@ impl Turns {
     /// Refuses further jobs, waits for the queued ones, and ends the writer.
     pub(crate) async fn close(&self) {
         self.refuse();
-        while self.state().led {
+        loop {
+            if !self.state().led {
+                break;
+            }
             self.idle.notified().await;
         }
         self.finish();
