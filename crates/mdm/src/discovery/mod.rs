@@ -5,11 +5,13 @@
 //!
 //! Must never enter: the choice among the authentication policies.
 
+mod address;
 mod auth_policy;
 mod request;
 mod response;
 pub mod sign_in;
 
+pub use address::{DISCOVERY_PATH, discovery_url};
 pub use auth_policy::AuthPolicy;
 pub use request::Discover;
 pub use response::DiscoverResult;
