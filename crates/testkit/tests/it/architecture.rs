@@ -82,7 +82,7 @@ fn rooms_use_only_what_the_arrows_allow() {
 #[test]
 fn sync_rooms_have_no_async_sockets_or_clock() {
     let metadata_edges = |room: &str| fs::read_to_string(workspace().join("crates").join(room).join("Cargo.toml")).unwrap();
-    for room in ["model", "pki", "enroll", "ra", "ca"] {
+    for room in ["model", "pki", "enroll", "mdm", "ra", "ca"] {
         let manifest = metadata_edges(room);
         let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default().split("\n[").next().unwrap_or_default();
         for never in ["tokio", "hyper", "axum", "rustls", "sqlx", "futures"] {
