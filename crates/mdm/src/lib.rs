@@ -4,5 +4,8 @@
 //!
 //! Must never enter: HTTP types, sockets, files, the clock, the database, and any decision who may have a certificate.
 
+pub mod csp;
 pub mod error;
+pub mod profile;
+pub mod syncml;
 pub mod xml;

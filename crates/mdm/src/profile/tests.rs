@@ -1,0 +1,1 @@
+//! The jobs against the written messages.
