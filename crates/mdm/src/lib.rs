@@ -7,5 +7,6 @@
 pub mod csp;
 pub mod error;
 pub mod profile;
+pub mod session;
 pub mod syncml;
 pub mod xml;

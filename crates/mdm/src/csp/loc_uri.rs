@@ -30,7 +30,7 @@ pub enum LocUriError {
 }
 
 /// What a Get asks for beyond the node itself (`?list=…`, OMA DM Representation Protocol 1.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Listing {
     /// `Struct`: the names of the whole subtree.
     Struct,
@@ -51,7 +51,7 @@ impl Listing {
 ///
 /// Two addresses are equal when they name the same node; [`fmt::Display`] writes the canonical form, which always names `Device` or `User`
 /// in front of `Vendor`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LocUri {
     scope: Scope,
     segments: Vec<String>,

@@ -106,6 +106,8 @@ pub enum Expect {
         /// Values that mean not yet.
         pending: Vec<String>,
     },
+    /// It has another value than this one; while it has this, it is asked again in the next session.
+    Other(String),
     /// Whatever it shows is reported.
     Report,
 }
@@ -140,8 +142,10 @@ impl Expect {
                     Finding::Unmet
                 }
             }
+            (Self::Other(old), Some(value)) if value.trim().eq_ignore_ascii_case(old) => Finding::Pending,
+            (Self::Other(_), Some(_)) => Finding::Met,
             (Self::Absent, Some(_)) => Finding::Unmet,
-            (Self::Present | Self::Value(_) | Self::Base64(_) | Self::Progress { .. }, None) => Finding::Unmet,
+            (Self::Other(_) | Self::Present | Self::Value(_) | Self::Base64(_) | Self::Progress { .. }, None) => Finding::Unmet,
         }
     }
 }

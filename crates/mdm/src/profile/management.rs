@@ -12,8 +12,12 @@ pub fn provider(provider_id: &str) -> LocUri {
     LocUri::device(&["Vendor", "MSFT", "DMClient", "Provider", provider_id])
 }
 
+fn wstep() -> LocUri {
+    LocUri::device(&["Vendor", "MSFT", "CertificateStore", "MY", "WSTEP"])
+}
+
 fn renew() -> LocUri {
-    LocUri::device(&["Vendor", "MSFT", "CertificateStore", "MY", "WSTEP", "Renew"])
+    wstep().child("Renew")
 }
 
 /// One of the three schedules.
@@ -100,24 +104,28 @@ impl RenewalSettings {
     }
 }
 
-/// Has the device renew its certificate now. Done when the renewal has ended well; while it runs, it is asked again.
+/// Has the device renew its certificate now, which has this SHA-1 (40 hexadecimal digits). Done when the renewal has ended well and another
+/// certificate is in use; until then it is asked again.
 #[must_use]
-pub fn renew_now() -> Job {
+pub fn renew_now(current: &str) -> Job {
     let status = Expect::Progress { done: vec!["2".to_owned()], pending: vec!["0".to_owned(), "1".to_owned()] };
-    let proof = vec![expect(&renew().child("Status"), status), expect(&renew().child("ErrorCode"), Expect::Report)];
+    let proof = vec![
+        expect(&renew().child("Status"), status),
+        expect(&renew().child("ErrorCode"), Expect::Report),
+        expect(&wstep().child("CertThumprint"), Expect::Other(current.to_owned())),
+    ];
     Job::change(Scope::Device, vec![exec(Item::bare(renew().child("RenewNow"), Format::Null))], proof)
 }
 
 /// Asks after a renewal: how it went, the certificate now in use, and the proof made with the old one.
 #[must_use]
 pub fn query_renewal(provider_id: &str) -> Job {
-    let wstep = LocUri::device(&["Vendor", "MSFT", "CertificateStore", "MY", "WSTEP"]);
     let provider = provider(provider_id);
     let first = [
         renew().child("Status"),
         renew().child("ErrorCode"),
         renew().child("LastRenewalAttemptTime"),
-        wstep.child("CertThumprint"),
+        wstep().child("CertThumprint"),
     ];
     let second = [provider.child("EntDMID"), provider.child("SignedEntDMID"), provider.child("CertRenewTimeStamp")];
     Job::query(Scope::Device, vec![get(&first), get(&second)])

@@ -63,7 +63,7 @@ fn write_command(command: &Command) -> Result<Element, MdmError> {
         Command::Sequence(group) => write_group("Sequence", group),
         Command::Status(status) => Ok(write_status(status)),
         Command::Results(results) => Ok(write_results(results)),
-        Command::Other { .. } => Err(MdmError::Unwritable("the command is not one this program sends")),
+        Command::Other { name, cmd_id } => Ok(Element::new(SYNCML, name.clone()).leaf("CmdID", cmd_id.to_string())),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod status;
 
 pub use decode::decode;
 pub use encode::encode;
+pub(crate) use encode::size_of;
 pub use message::{
     Address, Alert, Chal, Command, Cred, Group, Item, Meta, Request, Results, Status, SyncBody, SyncHdr, SyncMl, Verb,
 };
