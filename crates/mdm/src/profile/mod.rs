@@ -17,4 +17,4 @@ pub mod vpn;
 pub mod wifi;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,6 +9,8 @@ use crate::{
     xml::{self, Element},
 };
 
+const PREFIXES: xml::Prefixes<'static> = &[("", SYNCML), ("msft", MSFT)];
+
 /// Writes a message, without XML declaration and without white space.
 ///
 /// # Errors
@@ -22,7 +24,7 @@ pub fn encode(message: &SyncMl) -> Result<String, MdmError> {
         body.push(Element::new(SYNCML, "Final"));
     }
     let root = Element::new(SYNCML, "SyncML").child(write_header(&message.header)).child(body);
-    xml::write(&root, &[("", SYNCML), ("msft", MSFT)], false)
+    xml::write(&root, PREFIXES, false)
 }
 
 /// How many octets a command takes when it is written.
@@ -32,7 +34,9 @@ pub fn encode(message: &SyncMl) -> Result<String, MdmError> {
 pub(crate) fn size_of(command: &Command) -> Result<usize, MdmError> {
     let mut numbered = command.clone();
     numbered.number(&mut 1_000_000);
-    Ok(xml::write(&write_command(&numbered)?, &[("", SYNCML), ("msft", MSFT)], false)?.len())
+    let text = xml::write(&write_command(&numbered)?, PREFIXES, false)?;
+    // As the root it declares the namespaces, which it does not within a message.
+    Ok(text.len().saturating_sub(" xmlns=\"\" xmlns:msft=\"\"".len() + SYNCML.len() + MSFT.len()))
 }
 
 fn write_header(header: &SyncHdr) -> Element {

@@ -26,4 +26,4 @@ pub const CONTENT_TYPE: &str = "application/vnd.syncml.dm+xml";
 pub const CONTENT_TYPE_WBXML: &str = "application/vnd.syncml.dm+wbxml";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -72,6 +72,11 @@ impl ManagementTree for MemoryTree {
         is_given(found.node) && (found.node.path.is_empty() || uri.parent().is_some_and(|parent| self.exists(&parent)))
     }
 
+    fn is_default(&self, uri: &LocUri) -> bool {
+        let uri = key(uri);
+        !self.is_set(&uri) && csp::find(&uri).is_some_and(|found| found.node.is_leaf()) && self.exists(&uri)
+    }
+
     fn get(&self, uri: &LocUri) -> Result<String, TreeError> {
         let uri = key(uri);
         if let Some(Some(value)) = self.nodes.get(&uri) {

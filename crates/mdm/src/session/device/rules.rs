@@ -59,7 +59,7 @@ pub(super) fn judge(
     }
     let there = tree.exists(&uri);
     match verb {
-        Verb::Add if there => return Err(TreeError::AlreadyExists.into()),
+        Verb::Add if there && !tree.is_default(&uri) => return Err(TreeError::AlreadyExists.into()),
         Verb::Replace | Verb::Delete | Verb::Get if !there => return Err(TreeError::NotFound.into()),
         _ => {}
     }

@@ -69,6 +69,12 @@ pub trait ManagementTree {
     /// Whether the node is there.
     fn exists(&self, uri: &LocUri) -> bool;
 
+    /// Whether a leaf that is there has only its default, so that it can be added still.
+    fn is_default(&self, uri: &LocUri) -> bool {
+        let _ = uri;
+        false
+    }
+
     /// The value of a leaf.
     ///
     /// # Errors
