@@ -55,7 +55,7 @@ pub struct Name {
     pub namespace: Namespace,
     /// Local part.
     pub local: Cow<'static, str>,
-    /// Prefix as read, empty without one. Only canonical XML has a use for it: [`super::write`] chooses its own.
+    /// Prefix as read, empty without one. Only canonical XML has a use for it: [`super::write()`] chooses its own.
     pub prefix: Box<str>,
 }
 

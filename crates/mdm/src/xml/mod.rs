@@ -1,6 +1,6 @@
 //! XML with namespaces, as little of it as Windows enrolment and management need.
 //!
-//! Start reading at [`read`], which turns bytes from outside into a tree of [`Element`]s within [`Limits`], and [`write`], which turns a
+//! Start reading at [`read`], which turns bytes from outside into a tree of [`Element`]s within [`Limits`], and [`write()`], which turns a
 //! tree into text with the prefixes one chooses.
 //!
 //! Must never enter: document types, entities, external references, and the meaning of any element.

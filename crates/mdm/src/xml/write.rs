@@ -6,9 +6,12 @@ use crate::error::MdmError;
 /// Prefixes that the root declares: prefix (empty for the default namespace) and namespace name.
 ///
 /// An element in another namespace declares it as default namespace itself; the prefixes of attributes must be here, except `xml`.
+/// An attribute in the namespace of `xmlns` declares a prefix for a qualified name in the text of its element, which must not use the
+/// prefix otherwise.
 pub type Prefixes<'a> = &'a [(&'a str, &'a str)];
 
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 
 /// Writes a document in UTF-8, without white space of its own; `declaration` puts the XML declaration before it.
@@ -85,8 +88,10 @@ impl<'a> Writer<'a> {
     }
 
     fn prefix(&self, namespace: &str) -> Option<&'a str> {
-        if namespace == XML {
-            return Some("xml");
+        match namespace {
+            XML => return Some("xml"),
+            XMLNS => return Some("xmlns"),
+            _ => {}
         }
         self.prefixes.iter().find(|(prefix, name)| !prefix.is_empty() && *name == namespace).map(|(prefix, _)| *prefix)
     }

@@ -4,7 +4,7 @@
 //! which finds out what was in the way.
 
 /// Consumes the challenge, refuses another key in the transaction, stores the request, reserves the serial number, stores the bytes to be
-/// signed. Returns 1 in `done` when all of it happened.
+/// signed. Returns 1 in `done` when all of it happened; `wrote` is 0 when nothing did.
 ///
 /// $1 to $26 are the request's columns, $27 to $46 the certificate's, $47 the TBSCertificate, $48 the time before which a transaction is
 /// nobody's, $49 to $52 the challenge's id, use, CSR digest and key digest.
@@ -33,10 +33,10 @@ pub(crate) const BEGIN: &str = "WITH used AS (
 ), body AS (
     INSERT INTO certificate_bodies (certificate, tbs, der) SELECT id, $47::bytea, NULL FROM certificate RETURNING 1
 )
-SELECT COUNT(*) AS done FROM body";
+SELECT (SELECT COUNT(*) FROM body) AS done, (SELECT COUNT(*) FROM used) AS wrote";
 
 /// Stores the signature of an intent ($1 serial number, $2 issuer, $3 certificate) and marks its request ($4) as issued. Returns 2 in `done`
-/// when both happened.
+/// when both happened; `wrote` is 0 when neither did.
 pub(crate) const FINISH: &str = "WITH signed AS (
     UPDATE certificates SET signed = 1
     WHERE serial = $1::bytea AND issuer = $2::text AND signed = 0 AND revoked_at IS NULL RETURNING id
@@ -46,4 +46,4 @@ pub(crate) const FINISH: &str = "WITH signed AS (
     UPDATE requests SET state = 'issued', claims = NULL, certificate_issuer = $2::text, certificate_serial = $1::bytea
     WHERE id = $4::text AND state = 'granted' AND EXISTS (SELECT 1 FROM signed) RETURNING 1
 )
-SELECT (SELECT COUNT(*) FROM body) + (SELECT COUNT(*) FROM issued) AS done";
+SELECT (SELECT COUNT(*) FROM body) + (SELECT COUNT(*) FROM issued) AS done, (SELECT COUNT(*) FROM signed) AS wrote";

@@ -41,10 +41,10 @@ const MIGRATIONS: &[Migration] = &[
 /// [`StoreError::Open`], [`StoreError::Migrate`].
 pub async fn open(url: &str) -> Result<Database> {
     let address = prepare(url).await?.0;
-    Database::start(
+    Ok(Database::start(
         Connection::Postgres(Box::new(Session::new(address.clone()))),
         AnyReaders::Postgres(Box::new(Readers::new(address, READERS))),
-    )
+    ))
 }
 
 /// A connection of its own to a database whose schema is up to date.

@@ -58,11 +58,11 @@ pub(crate) const MOVE_HEAD: &str = "UPDATE head SET seq = $1, hash = $2, highest
 /// Appends a record to the audit log.
 pub(crate) const RECORD: &str = "INSERT INTO audit (seq, event, request, prev, hash) VALUES ($1, $2, $3, $4, $5)";
 
-/// A connection that writes. One transaction at a time; each job of it in a savepoint.
+/// A connection that writes. One transaction at a time.
 ///
 /// The variants differ in how a statement reaches the engine, never in what a statement says.
 pub(crate) enum Connection {
-    /// On the writer's own thread: every future here is ready at once.
+    /// A file: every future here is ready at once.
     Sqlite(Box<sqlite::connection::Connection>),
     /// Over a socket.
     Postgres(Box<postgres::session::Session>),
@@ -87,8 +87,7 @@ impl Connection {
         }
     }
 
-    /// Whether every statement is a round trip, so that many steps in one statement pay; and whether a job alone gets a savepoint,
-    /// which it needs to go back from such a statement and which travels along for nothing.
+    /// Whether every statement is a round trip, so that many steps in one statement pay.
     pub(crate) const fn is_remote(&self) -> bool {
         matches!(self, Self::Postgres(_))
     }
@@ -160,10 +159,18 @@ impl Connection {
         }
     }
 
-    /// Housekeeping after a batch; callers have their answers already.
-    pub(crate) async fn rest(&mut self, jobs: usize) -> Done<()> {
+    /// Jobs after which housekeeping is due.
+    pub(crate) const fn rests_after(&self) -> Option<usize> {
         match self {
-            Self::Sqlite(c) => c.rest(jobs),
+            Self::Sqlite(_) => Some(sqlite::connection::CHECKPOINT_AFTER),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Housekeeping.
+    pub(crate) async fn rest(&mut self) -> Done<()> {
+        match self {
+            Self::Sqlite(c) => c.rest(),
             Self::Postgres(_) => Ok(()),
         }
     }

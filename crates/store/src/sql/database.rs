@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     connection::Connection,
+    turns::Turns,
     tx::{Applied, Tx},
     value::{Row, Value, args},
     writer::{self, Job, QUEUE, Writer},
@@ -31,14 +32,24 @@ pub struct Database(Arc<Inner>);
 
 struct Inner {
     readers: Readers,
-    /// Gone once the store is closed.
-    queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
-    /// Told when the writer has ended.
-    ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    writing: Writing,
     commits: Arc<AtomicU64>,
     callers: Callers,
     /// Held while a CRL gets its number and its list, so that a higher number never comes with an older list.
     crl: tokio::sync::Mutex<()>,
+}
+
+/// How a write reaches the writer.
+enum Writing {
+    /// Its callers run it: a file.
+    Turns(Arc<Turns>),
+    /// A task runs it: a server, whose answers it awaits.
+    Task {
+        /// Gone once the store is closed.
+        queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+        /// Told when the writer has ended.
+        ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    },
 }
 
 /// Connections for reading.
@@ -54,37 +65,26 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// Puts an open database together. The writer of a file has a thread of its own, where a statement costs no change of
-    /// threads; that of a server is a task.
+    /// Puts an open database together.
     ///
     /// Must be called inside a tokio runtime.
-    pub(crate) fn start(connection: Connection, readers: Readers) -> Result<Self> {
+    pub(crate) fn start(connection: Connection, readers: Readers) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
-        let (sender, queue) = mpsc::channel(QUEUE);
-        let (ending, ended) = oneshot::channel();
-        let on_thread = matches!(connection, Connection::Sqlite(_));
         let callers = Callers::default();
+        let on_server = connection.is_remote();
         let writer = Writer::new(connection, Arc::clone(&commits), callers.clone());
-        let run = async move {
-            writer.run(queue).await;
-            let _ = ending.send(());
-        };
-        if on_thread {
-            let runtime = tokio::runtime::Handle::current();
-            let thread = std::thread::Builder::new().name("lanyard-writer".to_owned());
-            let spawned = thread.spawn(move || runtime.block_on(run));
-            spawned.map_err(|e| StoreError::Engine { action: "start the writer", source: e.into() })?;
+        let writing = if on_server {
+            let (sender, queue) = mpsc::channel(QUEUE);
+            let (ending, ended) = oneshot::channel();
+            tokio::spawn(async move {
+                writer.run(queue).await;
+                let _ = ending.send(());
+            });
+            Writing::Task { queue: Mutex::new(Some(sender)), ended: tokio::sync::Mutex::new(Some(ended)) }
         } else {
-            tokio::spawn(run);
-        }
-        Ok(Self(Arc::new(Inner {
-            readers,
-            queue: Mutex::new(Some(sender)),
-            ended: tokio::sync::Mutex::new(Some(ended)),
-            commits,
-            callers,
-            crl: tokio::sync::Mutex::new(()),
-        })))
+            Writing::Turns(Turns::new(writer, callers.clone()))
+        };
+        Self(Arc::new(Inner { readers, writing, commits, callers, crl: tokio::sync::Mutex::new(()) }))
     }
 
     /// How many batches were committed since the database was opened; for metrics.
@@ -116,6 +116,13 @@ impl Database {
         rows.map_err(|fault| fault.map_or(StoreError::Closed, |fault| fault.during(action)))
     }
 
+    async fn close_readers(&self) {
+        match &self.0.readers {
+            Readers::Sqlite(readers) => readers.close().await,
+            Readers::Postgres(readers) => readers.close(),
+        }
+    }
+
     /// Keeps other CRLs of this process waiting.
     pub(crate) async fn crl_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.crl.lock().await
@@ -137,11 +144,16 @@ impl Database {
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
         let (job, answer) = writer::job(object, work);
-        queue.send(job).await.map_err(|_| StoreError::Closed)?;
-        // Only a writer that is gone leaves a caller without an answer; then it is unknown what is on the disk.
-        answer.await.unwrap_or(Err(StoreError::Stopped))
+        match &self.0.writing {
+            Writing::Turns(turns) => turns.write(job, answer).await,
+            Writing::Task { queue, .. } => {
+                let queue = queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
+                queue.send(job).await.map_err(|_| StoreError::Closed)?;
+                // Only a writer that is gone leaves a caller without an answer; then it is unknown what is on the disk.
+                answer.await.unwrap_or(Err(StoreError::Stopped))
+            }
+        }
     }
 }
 
@@ -155,18 +167,23 @@ impl Store for Database {
     }
 
     async fn close(&self) {
-        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(queue);
         // Readers first: the writer's last checkpoint is complete only when nobody reads the log.
-        match &self.0.readers {
-            Readers::Sqlite(readers) => readers.close().await,
-            Readers::Postgres(readers) => readers.close(),
-        }
-        let ended = self.0.ended.lock().await.take();
-        if let Some(ended) = ended
-            && ended.await.is_err()
-        {
-            tracing::error!("the writer of the database ended badly");
+        match &self.0.writing {
+            Writing::Turns(turns) => {
+                turns.refuse();
+                self.close_readers().await;
+                turns.close().await;
+            }
+            Writing::Task { queue, ended } => {
+                drop(queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+                self.close_readers().await;
+                let ended = ended.lock().await.take();
+                if let Some(ended) = ended
+                    && ended.await.is_err()
+                {
+                    tracing::error!("the writer of the database ended badly");
+                }
+            }
         }
     }
 

@@ -122,15 +122,16 @@ async fn begin(tx: &mut Tx, intent: Arc<Intent>) -> Result<Applied<Begun>> {
     }
 }
 
-/// Writes step by step until one step finds that the facts have changed; the savepoint then undoes the steps before.
+/// Writes step by step until one step finds that the facts have changed; the writer then undoes the steps before.
 async fn refusal(tx: &mut Tx, intent: &Intent) -> Result<Option<Begun>> {
     let highest = tx.highest();
     tx.relies_on(intent.now);
     if intent.now < highest - CLOCK_TOLERANCE {
         return Ok(Some(Begun::ClockBehind(highest)));
     }
+    // What may find that the facts have changed comes before what writes: then there is nothing to undo.
     if let Some(request) = &intent.request
-        && let Some(refusal) = save_request(tx, request, intent).await?
+        && let Some(refusal) = open(tx, request, intent).await?
     {
         return Ok(Some(refusal));
     }
@@ -144,10 +145,14 @@ async fn refusal(tx: &mut Tx, intent: &Intent) -> Result<Option<Begun>> {
     {
         return Ok(Some(Begun::PredecessorChanged));
     }
+    if let Some(request) = intent.request.as_ref().filter(|_| intent.opening == Opening::New) {
+        requests::insert(tx, request).await?;
+    }
     Ok(if reserve(tx, &intent.certificate).await? { None } else { Some(Begun::SerialTaken) })
 }
 
-async fn save_request(tx: &mut Tx, request: &RequestRecord, intent: &Intent) -> Result<Option<Begun>> {
+/// Brings a stored request to where it can be granted, and looks for another key in its transaction.
+async fn open(tx: &mut Tx, request: &RequestRecord, intent: &Intent) -> Result<Option<Begun>> {
     let opened = match &intent.opening {
         Opening::New => true,
         Opening::Pending => requests::decide(tx, request).await?,
@@ -158,13 +163,7 @@ async fn save_request(tx: &mut Tx, request: &RequestRecord, intent: &Intent) -> 
     if !opened {
         return Ok(Some(Begun::NotPending));
     }
-    if let Some(refusal) = requests::other_key(tx, request, intent.now).await? {
-        return Ok(Some(refusal));
-    }
-    if intent.opening == Opening::New {
-        requests::insert(tx, request).await?;
-    }
-    Ok(None)
+    requests::other_key(tx, request, intent.now).await
 }
 
 /// Revokes an intent that was never signed; `false` if it was signed or abandoned meanwhile.

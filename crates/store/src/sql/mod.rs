@@ -1,7 +1,7 @@
 //! The ports on SQL that every engine understands: parameters `$1`, no dialect.
 //!
 //! Start reading at [`Database`] and `writer`: all writes of a process go through one writer that commits waiting jobs together;
-//! reads have connections of their own. `connection` is where the engines part. The other files hold one port each, with its
+//! `turns` says who runs it. Reads have connections of their own. `connection` is where the engines part. The other files hold one port each, with its
 //! SQL; `bind` turns records into arguments.
 //!
 //! Must never enter: SQL of one engine, reading rows into records (that is `crate::rows`), decisions.
@@ -20,6 +20,7 @@ pub(crate) mod issuance;
 mod leases;
 mod people;
 pub(crate) mod requests;
+mod turns;
 pub(crate) mod tx;
 pub(crate) mod value;
 pub(crate) mod writer;

@@ -1,4 +1,4 @@
-//! What a job sees: one savepoint of the writer's transaction.
+//! What a job sees of the writer's transaction.
 
 use lanyard_model::{audit::AuditEvent, time::Timestamp};
 
@@ -7,7 +7,7 @@ use super::{
     fault::{Fault, Reach},
     value::{Row, Value},
 };
-use crate::{chain::event_bytes, ports::Result, rows};
+use crate::{chain::event_bytes, error::StoreError, ports::Result, rows};
 
 /// What a job did.
 #[derive(Debug)]
@@ -31,6 +31,15 @@ pub(crate) struct Ending {
     pub(crate) earliest: Option<Timestamp>,
 }
 
+/// How what a job wrote is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undoing {
+    /// With everything else in the batch, which is then run again with savepoints.
+    Whole,
+    /// Alone, by the savepoint of the job.
+    Single,
+}
+
 /// The writer's transaction.
 pub(crate) struct Tx {
     pub(crate) connection: Connection,
@@ -39,23 +48,39 @@ pub(crate) struct Tx {
     pub(crate) ending: Ending,
     /// The widest failure that a statement of the current job met.
     pub(crate) failed: Option<Reach>,
+    /// How the current job can be undone.
+    pub(crate) undoing: Undoing,
+    /// Whether the current job may have left something to undo.
+    pub(crate) wrote: bool,
 }
 
 impl Tx {
     /// A transaction to be opened on this connection.
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, highest: Timestamp(0), ending: Ending::default(), failed: None }
+        Self {
+            connection,
+            highest: Timestamp(0),
+            ending: Ending::default(),
+            failed: None,
+            undoing: Undoing::Whole,
+            wrote: false,
+        }
     }
 
     /// Runs a statement and returns how many rows it changed; `action` completes "failed while trying to".
     pub(crate) async fn execute(&mut self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<u64> {
         let done = self.connection.execute(sql, args).await;
+        self.wrote |= !matches!(done, Ok(0));
         done.map_err(|fault| self.note(fault, action))
     }
 
     /// Runs a statement and returns its rows.
     pub(crate) async fn fetch(&mut self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<Vec<Row>> {
         let rows = self.connection.fetch(sql, args).await;
+        self.wrote |= match &rows {
+            Ok(rows) => !sql.starts_with("SELECT") && !rows.is_empty(),
+            Err(_) => true,
+        };
         rows.map_err(|fault| self.note(fault, action))
     }
 
@@ -64,15 +89,27 @@ impl Tx {
         Ok(self.fetch(action, sql, args).await?.into_iter().next())
     }
 
-    /// Runs a statement that takes several steps at once and tells in `done` how many it took. If they are not `all`, it is undone, with
-    /// everything else the job wrote.
+    /// Runs a statement that takes several steps at once and tells in `done` how many it took, and in `wrote` whether any wrote. If they
+    /// are not `all`, nothing of it stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`] when the statement failed, or when only running the whole batch again can undo its part.
     pub(crate) async fn at_once(&mut self, action: &'static str, sql: &'static str, args: Vec<Value>, all: i64) -> Result<bool> {
+        let before = self.wrote;
         let row = self.optional(action, sql, args).await?;
-        if row.map(|row| rows::integer(&row, "statement.done")).transpose()? == Some(all) {
+        let row = row.ok_or_else(|| rows::corrupt("statement.done", "there is no row"))?;
+        if rows::integer(&row, "statement.done")? == all {
             return Ok(true);
         }
-        let undone = self.connection.undo().await;
-        undone.map(|()| false).map_err(|fault| self.note(fault, action))
+        self.wrote = before || rows::integer(&row, "statement.wrote")? != 0;
+        match self.undoing {
+            Undoing::Whole if self.wrote => Err(StoreError::Engine { action, source: "the batch is run again".into() }),
+            Undoing::Whole => Ok(false),
+            Undoing::Single => {
+                let undone = self.connection.undo().await;
+                undone.map(|()| false).map_err(|fault| self.note(fault, action))
+            }
+        }
     }
 
     /// Appends an event to the audit chain when the transaction ends.
@@ -102,7 +139,7 @@ impl Tx {
         self.ending.revocations = self.ending.revocations.saturating_add(1);
     }
 
-    fn note(&mut self, fault: Fault, action: &'static str) -> crate::error::StoreError {
+    fn note(&mut self, fault: Fault, action: &'static str) -> StoreError {
         self.failed = self.failed.max(Some(fault.reach));
         fault.during(action)
     }

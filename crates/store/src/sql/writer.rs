@@ -1,6 +1,7 @@
-//! The one writer of a process: takes waiting jobs together, runs each in a savepoint, commits once, and only then answers.
+//! The one writer of a process: takes waiting jobs together, runs them in one transaction, commits once, and only then answers.
 //!
-//! A job that fails or decides to do nothing is undone alone. When the engine fails under the whole batch, all of it is undone
+//! A job that fails or decides to do nothing is undone alone. That is rare once it has written something, and a savepoint for each
+//! job is dear on both engines: a batch is run without them first, and again with them when something must be undone. When the engine fails under the whole batch, all of it is undone
 //! and every caller hears so, unless a second try is worth it. A failed commit or sync of a file is final (after one, nobody
 //! knows what is on the disk; trying again reports success for pages the kernel has thrown away): the writer keeps running only
 //! to refuse. On a server the outcome of a commit can be asked for, and is.
@@ -22,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     connection::{Connection, Done, Head},
     fault::{Fault, Reach},
-    tx::{Applied, Ending, Tx},
+    tx::{Applied, Ending, Tx, Undoing},
 };
 use crate::{callers::Callers, error::StoreError, ports::Result};
 
@@ -51,7 +52,7 @@ pub(crate) enum Fate {
 /// A queued write. It must await nothing but the connection: everybody else in the batch waits with it.
 #[async_trait]
 pub(crate) trait Job: Send {
-    /// Runs inside a savepoint; again if the batch is tried again.
+    /// Runs inside the transaction; again if the batch is tried again.
     async fn run(&mut self, tx: &mut Tx) -> Ran;
     /// Tells the caller.
     fn answer(self: Box<Self>, fate: &Fate);
@@ -59,7 +60,16 @@ pub(crate) trait Job: Send {
     fn object(&self) -> &[u8];
 }
 
-/// What to do with the savepoint of a job.
+/// What a transaction came to that the engine did not refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It is as it should be.
+    Committed,
+    /// A job wrote something that must not stay, and there is no savepoint to go back to.
+    MustUndo,
+}
+
+/// What to do with what a job wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ran {
     Keep,
@@ -130,37 +140,68 @@ pub(crate) struct Writer {
     tx: Tx,
     commits: Arc<AtomicU64>,
     callers: Callers,
+    /// Jobs since the last housekeeping.
+    rested_for: usize,
     stopped: bool,
 }
 
 impl Writer {
     /// A writer on its own connection; `commits` counts.
     pub(crate) fn new(connection: Connection, commits: Arc<AtomicU64>, callers: Callers) -> Self {
-        Self { tx: Tx::new(connection), commits, callers, stopped: false }
+        Self { tx: Tx::new(connection), commits, callers, rested_for: 0, stopped: false }
+    }
+
+    /// Jobs in one transaction at most.
+    pub(crate) const fn batch_size(&self) -> usize {
+        self.tx.connection.batch()
     }
 
     /// Runs until every sender is gone and every job answered.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-        let size = self.tx.connection.batch();
+        let size = self.batch_size();
         let mut jobs = Vec::with_capacity(size);
         while queue.recv_many(&mut jobs, size).await > 0 {
             self.gather(&mut queue, &mut jobs, size).await;
-            jobs.sort_by(by_object);
-            let fate = self.batch(&mut jobs).await;
-            let done = jobs.len();
-            for job in jobs.drain(..) {
-                job.answer(&fate);
-            }
-            if !self.stopped
-                && let Err(fault) = self.tx.connection.rest(done).await
-            {
-                self.rested_badly(&fault);
+            self.serve(&mut jobs).await;
+            if self.wants_rest() {
+                self.rest().await;
             }
         }
-        if self.stopped {
-            return;
+        self.finish().await;
+    }
+
+    /// Runs these jobs as one batch and answers them.
+    pub(crate) async fn serve(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
+        jobs.sort_by(by_object);
+        let fate = self.batch(jobs).await;
+        self.rested_for = self.rested_for.saturating_add(jobs.len());
+        for job in jobs.drain(..) {
+            job.answer(&fate);
         }
-        if let Err(fault) = self.tx.connection.finish().await {
+    }
+
+    /// Whether housekeeping is due.
+    pub(crate) fn wants_rest(&self) -> bool {
+        !self.stopped && self.tx.connection.rests_after().is_some_and(|jobs| self.rested_for >= jobs)
+    }
+
+    /// Does the housekeeping.
+    pub(crate) async fn rest(&mut self) {
+        self.rested_for = 0;
+        if let Err(fault) = self.tx.connection.rest().await {
+            if fault.reach >= Reach::Unknown {
+                self.stop(&fault);
+            } else {
+                tracing::warn!(error = %fault.source, "the write-ahead log could not be moved into the database for now");
+            }
+        }
+    }
+
+    /// Leaves the database tidy.
+    pub(crate) async fn finish(self) {
+        if !self.stopped
+            && let Err(fault) = self.tx.connection.finish().await
+        {
             tracing::warn!(error = %fault.source, "the database could not be left tidy; the next start does it");
         }
     }
@@ -181,22 +222,24 @@ impl Writer {
         }
     }
 
-    fn rested_badly(&mut self, fault: &Fault) {
-        if fault.reach >= Reach::Unknown {
-            self.stop(fault);
-        } else {
-            tracing::warn!(error = %fault.source, "the write-ahead log could not be moved into the database for now");
-        }
-    }
-
     async fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Fate {
         if self.stopped {
             return Fate::Stopped;
         }
         let mut tries = if self.tx.connection.retries() { TRIES } else { 1 };
+        let mut undoing = Undoing::Whole;
         loop {
             tries -= 1;
-            let Err(mut fault) = self.transaction(jobs).await else { return self.committed() };
+            let mut fault = match self.transaction(jobs, undoing).await {
+                Ok(Ended::Committed) => return self.committed(),
+                Ok(Ended::MustUndo) => {
+                    self.tx.connection.rollback().await;
+                    undoing = Undoing::Single;
+                    tries += 1;
+                    continue;
+                }
+                Err(fault) => fault,
+            };
             self.tx.connection.rollback().await;
             if fault.reach == Reach::Unknown {
                 match self.tx.connection.resolve().await {
@@ -222,26 +265,18 @@ impl Writer {
         Fate::Committed
     }
 
-    async fn transaction(&mut self, jobs: &mut [Box<dyn Job>]) -> Done<()> {
+    async fn transaction(&mut self, jobs: &mut [Box<dyn Job>], undoing: Undoing) -> Done<Ended> {
         self.tx.ending = Ending::default();
+        self.tx.undoing = undoing;
         self.tx.highest = self.tx.connection.begin().await?.highest;
-        match jobs {
-            // A job alone needs no savepoint: the transaction is one.
-            [alone] if !self.tx.connection.is_remote() => {
-                if self.run_job(alone.as_mut()).await? == Ran::Undo {
-                    self.tx.connection.rollback().await;
-                    return Ok(());
-                }
-            }
-            jobs => {
-                for job in jobs {
-                    self.savepoint(job.as_mut()).await?;
-                }
+        for job in jobs {
+            if self.single(job.as_mut()).await? == Ended::MustUndo {
+                return Ok(Ended::MustUndo);
             }
         }
         let ending = std::mem::take(&mut self.tx.ending);
         if ending.entries.is_empty() && ending.signs_at.is_none() && ending.revocations == 0 {
-            return self.tx.connection.commit_quietly().await;
+            return self.tx.connection.commit_quietly().await.map(|()| Ended::Committed);
         }
         let head = self.tx.connection.lock_head().await?;
         if ending.earliest.is_some_and(|now| now < head.highest - CLOCK_TOLERANCE) {
@@ -250,26 +285,34 @@ impl Writer {
         let (records, tip) = head.chain(ending.entries)?;
         let highest = head.highest.max(ending.signs_at.unwrap_or(Timestamp(0)));
         let revocations = head.revocations.saturating_add(ending.revocations);
-        self.tx.connection.commit(records, Head { tip, highest, revocations }).await
+        self.tx.connection.commit(records, Head { tip, highest, revocations }).await.map(|()| Ended::Committed)
     }
 
-    async fn savepoint(&mut self, job: &mut dyn Job) -> Done<()> {
-        self.tx.connection.savepoint().await?;
+    /// Runs one job, and undoes what it wrote if that must not stay.
+    async fn single(&mut self, job: &mut dyn Job) -> Done<Ended> {
+        if self.tx.undoing == Undoing::Single {
+            self.tx.connection.savepoint().await?;
+        }
         let entries = self.tx.ending.entries.len();
         let before = Ending { entries: Vec::new(), ..self.tx.ending };
-        if self.run_job(job).await? == Ran::Undo {
-            let mut kept = std::mem::take(&mut self.tx.ending.entries);
-            kept.truncate(entries);
-            self.tx.ending = Ending { entries: kept, ..before };
+        if self.run_job(job).await? == Ran::Keep {
+            return Ok(Ended::Committed);
+        }
+        let mut kept = std::mem::take(&mut self.tx.ending.entries);
+        kept.truncate(entries);
+        self.tx.ending = Ending { entries: kept, ..before };
+        match self.tx.undoing {
+            Undoing::Whole if self.tx.wrote => return Ok(Ended::MustUndo),
+            Undoing::Whole => {}
             // Fails when the engine has rolled back everything, savepoint and batch; then the batch ends here, before a later job
             // could commit on its own.
-            self.tx.connection.undo().await?;
+            Undoing::Single => self.tx.connection.undo().await?,
         }
-        Ok(())
+        Ok(Ended::Committed)
     }
 
     async fn run_job(&mut self, job: &mut dyn Job) -> Done<Ran> {
-        self.tx.failed = None;
+        (self.tx.failed, self.tx.wrote) = (None, false);
         let ran = job.run(&mut self.tx).await;
         match self.tx.failed {
             Some(reach) if reach > Reach::Statement => Err(Fault::new(reach, "the database failed under a write")),

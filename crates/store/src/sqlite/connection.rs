@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Jobs after which the write-ahead log is moved into the database file.
-const CHECKPOINT_AFTER: usize = 1000;
+pub(crate) const CHECKPOINT_AFTER: usize = 1000;
 
 /// A connection with the write lock's turn.
 pub(crate) struct Connection {
@@ -23,13 +23,12 @@ pub(crate) struct Connection {
     in_savepoint: bool,
     /// The head, read when the transaction began.
     head: Option<Head>,
-    since_checkpoint: usize,
 }
 
 impl Connection {
     /// Takes an open connection over.
     pub(super) fn new(inner: rusqlite::Connection) -> Self {
-        Self { inner, names: Names::default(), in_savepoint: false, head: None, since_checkpoint: 0 }
+        Self { inner, names: Names::default(), in_savepoint: false, head: None }
     }
 
     fn run(&self, sql: &'static str) -> Done<()> {
@@ -115,12 +114,7 @@ impl Connection {
     }
 
     /// Moves the log into the database file as far as readers allow.
-    pub(crate) fn rest(&mut self, jobs: usize) -> Done<()> {
-        self.since_checkpoint += jobs;
-        if self.since_checkpoint < CHECKPOINT_AFTER {
-            return Ok(());
-        }
-        self.since_checkpoint = 0;
+    pub(crate) fn rest(&mut self) -> Done<()> {
         checkpoint(&self.inner, "PRAGMA wal_checkpoint(PASSIVE)")
     }
 

@@ -1,6 +1,6 @@
 //! SQLite: the embedded engine, one file in write-ahead-log mode.
 //!
-//! Start reading at [`open`]. The writer has a thread of its own; reads run where their callers are.
+//! Start reading at [`open`]. Reads and writes run where their callers are.
 //!
 //! Must never enter: statements of the ports (those are in `crate::sql`), decisions.
 

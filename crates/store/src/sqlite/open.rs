@@ -46,7 +46,7 @@ const MIGRATIONS: &[Migration] = &[
 pub async fn open(path: &Path) -> Result<Database> {
     let (writer, readers) = connect(path)?;
     let writer = WriteConnection::Sqlite(Box::new(connection::Connection::new(writer)));
-    Database::start(writer, AnyReaders::Sqlite(Readers::new(readers)))
+    Ok(Database::start(writer, AnyReaders::Sqlite(Readers::new(readers))))
 }
 
 /// The writer's connection and those for reading.

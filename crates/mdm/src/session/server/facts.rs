@@ -105,11 +105,43 @@ pub enum JobState {
     Verified,
     /// It was not done.
     Failed {
+        /// What kind of failure.
+        why: Failure,
         /// The status; 0 when there was none.
         code: u16,
         /// Node it is about, and `msft:originalerror`, where they are known; or what the proof showed.
         detail: String,
     },
+}
+
+/// Kinds of failure of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// The device answered a command with an error.
+    Refused,
+    /// The device says it did it, and a Get shows otherwise.
+    NotShown,
+    /// The device never answered.
+    Unanswered,
+    /// A command is larger than the device's messages.
+    TooLarge,
+    /// A command cannot be written as XML.
+    Unwritable,
+}
+
+impl Failure {
+    /// Stable code, documented in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Refused => "mdm.job-refused",
+            Self::NotShown => "mdm.job-not-shown",
+            Self::Unanswered => "mdm.job-unanswered",
+            Self::TooLarge => "mdm.job-too-large",
+            Self::Unwritable => "mdm.job-unwritable",
+        }
+    }
 }
 
 impl JobState {

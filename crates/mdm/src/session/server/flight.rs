@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{JobState, QueueItem};
+use super::facts::{Failure, JobState, QueueItem};
 use crate::{
     csp::LocUri,
     profile::job::{Expect, Expectation, Finding, JobId, OnConflict, Proof},
@@ -272,7 +272,11 @@ impl Flight {
                 Finding::Unmet => {
                     let shown = self.value(one).map_or("is not there", |_| "shows another value");
                     let code = sent.code().filter(|code| *code >= 300).unwrap_or_default();
-                    return Verdict::Land(JobState::Failed { code, detail: format!("{} {shown}", one.uri) });
+                    return Verdict::Land(JobState::Failed {
+                        why: Failure::NotShown,
+                        code,
+                        detail: format!("{} {shown}", one.uri),
+                    });
                 }
             }
         }
@@ -319,7 +323,7 @@ impl Flight {
             .find(|_| top.verb.is_none());
         let sent = culprit.unwrap_or(top);
         let error = sent.error.as_ref().or(top.error.as_ref()).map(|error| format!(" ({error})")).unwrap_or_default();
-        JobState::Failed { code: sent.code().unwrap_or_default(), detail: format!("{}{error}", sent.uri) }
+        JobState::Failed { why: Failure::Refused, code: sent.code().unwrap_or_default(), detail: format!("{}{error}", sent.uri) }
     }
 }
 
@@ -338,11 +342,12 @@ fn can_check(item: &QueueItem) -> bool {
 }
 
 fn again_or_failed(item: &QueueItem) -> JobState {
-    if item.attempts < MAX_ATTEMPTS {
-        JobState::Queued
-    } else {
-        JobState::Failed { code: 0, detail: "the device never answered".to_owned() }
-    }
+    if item.attempts < MAX_ATTEMPTS { JobState::Queued } else { unanswered() }
+}
+
+/// The state of a job that was sent too often without an answer.
+pub(super) fn unanswered() -> JobState {
+    JobState::Failed { why: Failure::Unanswered, code: 0, detail: String::new() }
 }
 
 /// The command with Add for Replace and Replace for Add.

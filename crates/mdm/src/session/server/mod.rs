@@ -17,6 +17,6 @@ mod step;
 
 pub use answer::{Answer, Outcome, Wanted};
 pub use event::Event;
-pub use facts::{Credentials, Facts, JobState, Limits, QueueItem};
+pub use facts::{Credentials, Facts, Failure, JobState, Limits, QueueItem};
 pub use state::SessionState;
 pub use step::step;

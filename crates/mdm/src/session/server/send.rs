@@ -2,8 +2,8 @@
 
 use super::{
     answer::Wanted,
-    facts::{JobState, QueueItem},
-    flight::{Flight, MAX_ATTEMPTS, Phase},
+    facts::{Failure, JobState, QueueItem},
+    flight::{Flight, MAX_ATTEMPTS, Phase, unanswered},
     step::Work,
 };
 use crate::{
@@ -87,17 +87,20 @@ impl Work<'_> {
         }
         let first_time = flight.is_untouched();
         if first_time && item.attempts >= MAX_ATTEMPTS {
-            self.set(&item.id, JobState::Failed { code: 0, detail: "the device never answered".to_owned() }, false);
+            self.set(&item.id, unanswered(), false);
             return false;
         }
         while let Some((place, mut command)) = flight.next_command(item) {
             let Ok(size) = size_of(&command) else {
-                self.set(&item.id, JobState::Failed { code: 0, detail: "it cannot be written as XML".to_owned() }, false);
+                self.set(&item.id, JobState::Failed { why: Failure::Unwritable, code: 0, detail: String::new() }, false);
                 return false;
             };
             if OVERHEAD.saturating_add(size) > room.largest {
-                let detail = "the command is larger than the device's messages".to_owned();
-                self.set(&item.id, JobState::Failed { code: StatusCode::TOO_LARGE.get(), detail }, false);
+                self.set(
+                    &item.id,
+                    JobState::Failed { why: Failure::TooLarge, code: StatusCode::TOO_LARGE.get(), detail: String::new() },
+                    false,
+                );
                 return false;
             }
             if room.has_commands && room.used.saturating_add(size) > room.preferred {

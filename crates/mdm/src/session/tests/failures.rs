@@ -16,7 +16,7 @@ use crate::{
     },
     session::{
         device::{DeviceCredentials, DeviceSession, ManagementTree as _, Next},
-        server::{Event, JobState},
+        server::{Event, Failure, JobState},
     },
     syncml::{
         self, Command, Item, SyncMl, Verb,
@@ -28,7 +28,8 @@ use crate::{
 
 fn failed(state: &JobState) -> (u16, &str) {
     match state {
-        JobState::Failed { code, detail } => (*code, detail),
+        JobState::Failed { why: Failure::Unanswered, .. } => (0, Failure::Unanswered.code()),
+        JobState::Failed { code, detail, .. } => (*code, detail),
         other => panic!("{other:?}"),
     }
 }
@@ -157,7 +158,7 @@ fn package_1_again_with_msg_ref_0_has_the_lost_commands_asked_for() {
 
 #[test]
 fn results_without_msg_ref_are_taken() {
-    let mut server = Server::new(vec![("scep", super::super::super::profile::scep::query(Scope::Device, "ExampleWifiDevice"))]);
+    let mut server = Server::new(vec![("scep", crate::profile::scep::query(Scope::Device, "ExampleWifiDevice"))]);
     server.read(&sample("34"));
     let mut results = sample("36");
     for command in &mut results.body.commands {
@@ -332,7 +333,7 @@ fn a_device_that_never_answers_is_not_asked_for_ever() {
         let (_, first) = DeviceSession::start(config(&format!("s{session}")));
         server.read(&first);
     }
-    assert_eq!(failed(server.state("all")), (0, "the device never answered"));
+    assert_eq!(failed(server.state("all")), (0, "mdm.job-unanswered"));
     assert_eq!(server.queue[0].attempts, 5);
 }
 

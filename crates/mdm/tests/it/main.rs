@@ -1,0 +1,11 @@
+//! Everything that needs more than one module, in one binary.
+
+// Tests may give up.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod enrolment;
+mod hostile;
+mod provisioning;
+mod renewal;
+mod signature;
+mod vectors;
