@@ -109,8 +109,8 @@ fn write_status(status: &Status) -> Element {
     for source in &status.source_refs {
         element = element.leaf("SourceRef", source.as_str());
     }
-    push_cred(&mut element, status.cred.as_ref());
-    if let Some(Chal { meta }) = &status.chal {
+    push_cred(&mut element, status.cred.as_deref());
+    if let Some(Chal { meta }) = status.chal.as_deref() {
         let mut chal = Element::new(SYNCML, "Chal");
         push_meta(&mut chal, meta);
         element.push(chal);

@@ -306,9 +306,9 @@ pub struct Status {
     /// Senders it is about.
     pub source_refs: Vec<String>,
     /// Credentials.
-    pub cred: Option<Cred>,
+    pub cred: Option<Box<Cred>>,
     /// What credentials are wanted, or the next nonce.
-    pub chal: Option<Chal>,
+    pub chal: Option<Box<Chal>>,
     /// `Data`.
     pub code: StatusCode,
     /// `msft:originalerror`: the error behind it, such as `0x80070057`.

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// So often credentials are sent in one session.
+/// So often credentials are asked for in one session.
 const MAX_ATTEMPTS: u8 = 3;
 /// What header and body of a message take besides the commands.
 const OVERHEAD: usize = 1500;
@@ -192,6 +192,7 @@ impl DeviceSession {
                 if status.chal.is_none() || self.config.credentials.is_none() || self.attempts >= MAX_ATTEMPTS {
                     return Some(Next::Refused(status.code));
                 }
+                self.attempts = self.attempts.saturating_add(1);
                 self.authenticated = false;
                 self.nonce = nonce.or(self.nonce.take());
                 let mut commands = vec![Command::Status(Status::new(message.header.msg_id, 0, "SyncHdr", StatusCode::OK))];
@@ -260,9 +261,6 @@ impl DeviceSession {
         };
         if given.is_some() || self.authenticated {
             header.source.loc_name = Some(credentials.user().to_owned());
-        }
-        if given.is_some() {
-            self.attempts = self.attempts.saturating_add(1);
         }
         header.cred = given;
     }

@@ -2,6 +2,7 @@
 
 use super::{event::Event, facts::JobState, flight::Verdict, step::Work};
 use crate::{
+    csp::Scope,
     profile::job::Proof,
     syncml::{
         Alert, Command, Item, Results, Status, StatusCode, Verb,
@@ -57,6 +58,15 @@ impl Work<'_> {
                         self.events.push(Event::Login(login));
                     }
                 }
+                alert::SYNC_TYPE => {
+                    self.state.only = match data.as_str() {
+                        "user" => Some(Scope::User),
+                        "device" => Some(Scope::Device),
+                        _ => None,
+                    };
+                }
+                // A secret, for which there is no use here.
+                alert::AAD_USER_TOKEN => {}
                 alert::UNENROLLMENT => self.unenrolled(),
                 alert::SCEP_RESULT => self.events.push(Event::ScepResult { node: source, data }),
                 _ => self.events.push(Event::Alert { code: alert.code.0, kind: kind.to_owned(), source, data }),

@@ -67,6 +67,9 @@ impl Work<'_> {
         if state.is_over() || (item.job.proof == Proof::Unenrolment && matches!(state, JobState::Acknowledged { .. })) {
             return false;
         }
+        if self.state.only.is_some_and(|only| only != item.job.scope) {
+            return false;
+        }
         if item.job.scope == Scope::User && self.state.login != Some(LoginStatus::User) {
             return false;
         }

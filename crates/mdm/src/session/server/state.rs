@@ -5,7 +5,10 @@ use lanyard_pki::crypto::digest::sha256;
 use serde::{Deserialize, Serialize};
 
 use super::flight::Flight;
-use crate::syncml::{Item, SyncMl, alert::LoginStatus};
+use crate::{
+    csp::Scope,
+    syncml::{Item, SyncMl, alert::LoginStatus},
+};
 
 /// The state of one device's session. It is stored after each message and given back with the next one, to whichever node gets it.
 ///
@@ -38,6 +41,8 @@ pub struct SessionState {
     pub(super) failures: u8,
     /// Who is logged on.
     pub(super) login: Option<LoginStatus>,
+    /// The one tree that the device lets be changed in this session.
+    pub(super) only: Option<Scope>,
     /// Jobs at work in this session.
     pub(super) flights: Vec<Flight>,
     /// The part of a large object that has come.
@@ -76,6 +81,7 @@ impl SessionState {
             challenge: None,
             failures: 0,
             login: None,
+            only: None,
             flights: Vec::new(),
             partial: None,
             parked: Vec::new(),

@@ -130,7 +130,7 @@ impl Work<'_> {
     fn answer_all(&mut self, verdict: &Verdict) {
         let msg = self.message.header.msg_id;
         let mut header = Status::new(msg, 0, "SyncHdr", verdict.code);
-        header.chal.clone_from(&verdict.chal);
+        header.chal = verdict.chal.clone().map(Box::new);
         self.commands.push(Command::Status(header));
         if self.message.header.no_resp {
             return;

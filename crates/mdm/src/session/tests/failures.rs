@@ -19,8 +19,8 @@ use crate::{
         server::{Event, Failure, JobState},
     },
     syncml::{
-        self, Command, Item, SyncMl, Verb,
-        alert::{AlertCode, LoginStatus},
+        self, Alert, Command, Item, SyncMl, Verb,
+        alert::{self, AlertCode, LoginStatus},
         cred,
         tests::sample,
     },
@@ -187,6 +187,18 @@ fn jobs_for_the_user_wait_for_the_user_and_for_others() {
     assert_eq!((server.state("scep"), server.state("users")), (&JobState::Verified, &JobState::Queued));
     server.session(config("3"), &mut tree);
     assert_eq!(*server.state("users"), JobState::Verified);
+}
+
+#[test]
+fn a_session_for_the_user_alone_leaves_the_device_alone() {
+    let users = trusted_certificate::install(Scope::User, TrustStore::Ca, &wifi_root());
+    let mut server = Server::new(vec![("root", root_job()), ("users", users)]);
+    let mut only = config("1");
+    let mut item = Item { data: Some("user".into()), ..Item::default() };
+    item.meta.kind = Some(alert::SYNC_TYPE.into());
+    only.alerts.push(Alert { items: vec![item], ..Alert::plain(AlertCode::CLIENT_EVENT) });
+    server.session(only, &mut tree());
+    assert_eq!((server.state("root"), server.state("users")), (&JobState::Queued, &JobState::Verified));
 }
 
 #[test]
