@@ -38,8 +38,13 @@ pub trait ChallengeStore: Send + Sync {
 pub trait RequestStore: Send + Sync {
     /// Finds a request by its id.
     async fn load_request(&self, id: RequestId) -> Result<Option<RequestRecord>>;
-    /// Finds the newest request of exactly this message (SHA-256) at this profile.
-    async fn find_request_by_message(&self, profile: &ProfileName, message_digest: [u8; 32]) -> Result<Option<RequestRecord>>;
+    /// Finds the newest request of exactly this message (SHA-256) and its transaction at this profile that was not refused.
+    async fn find_request_by_message(
+        &self,
+        profile: &ProfileName,
+        transaction: &str,
+        message_digest: [u8; 32],
+    ) -> Result<Option<RequestRecord>>;
     /// Finds the newest request of a transaction by the same signer key, in any state but `Denied`.
     async fn find_request_by_transaction(
         &self,

@@ -193,7 +193,8 @@ impl Session<'_> {
 
     /// The same message again: its stored outcome, if it has one that lasts.
     async fn repeated(&mut self, message: &PkiMessage, envelope: &Envelope) -> Result<Option<Answer>, ServerError> {
-        let found = self.server.store.find_request_by_message(&self.profile.name, self.digest).await?;
+        let found =
+            self.server.store.find_request_by_message(&self.profile.name, &message.reply_to.transaction, self.digest).await?;
         // A refused message is judged anew. So is a renewal that was interrupted: its certificate still proves who asks.
         let lasting =
             |r: &RequestRecord| r.state != RequestState::Denied && !(r.renews.is_some() && resume::is_abandoned(self.server, r));

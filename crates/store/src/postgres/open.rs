@@ -30,6 +30,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7214011953)";
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "first", sql: include_str!("../../migrations/postgres/0001_first.sql") },
     Migration { version: 2, name: "people", sql: include_str!("../../migrations/postgres/0002_people.sql") },
+    Migration { version: 3, name: "fewer-indices", sql: include_str!("../../migrations/postgres/0003_fewer_indices.sql") },
 ];
 
 /// Opens the database at a URL (`postgres://user@host/database`, or key-value pairs as libpq reads them; `sslrootcert` names the

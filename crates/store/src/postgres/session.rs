@@ -20,6 +20,9 @@ use crate::{
 /// The number of the transaction comes along, to ask for its fate should the answer to the commit be lost.
 const LOCK_HEAD: &str =
     "SELECT seq, hash, highest, revocations, CAST(pg_current_xact_id() AS TEXT) AS xact FROM head WHERE id = 1 FOR UPDATE";
+/// A statement of its own before those that look: each sees what was committed before it began.
+const LOCK_NUMBERS: &str = "SELECT pg_advisory_xact_lock(number) FROM \
+    (SELECT CAST(word AS bigint) AS number FROM unnest(string_to_array($1, ',')) AS word ORDER BY 1) AS numbers";
 const XACT: &str = "SELECT CAST(pg_current_xact_id() AS TEXT) AS xact";
 const FATE: &str = "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8)) AS fate";
 
@@ -67,16 +70,27 @@ impl Session {
         Err(Fault::new(Reach::Batch, "the database server cannot be reached"))
     }
 
-    pub(crate) async fn begin(&mut self) -> Done<Head> {
+    pub(crate) async fn begin(&mut self, numbers: &[i64]) -> Done<Head> {
         if self.client.as_ref().is_none_or(|c| c.inner.is_closed()) {
             self.client = None;
             self.connect().await?;
         }
         self.in_savepoint = false;
         self.xact = None;
-        self.ahead = Some("BEGIN");
-        let found = self.fetch(HEAD, args![]).await.map_err(Self::whole)?;
-        head(found.first())
+        self.ahead = None;
+        let numbers = args![numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")];
+        let client = self.client()?;
+        let lock = async {
+            if numbers.first() == Some(&Value::Text(String::new())) {
+                Ok(0)
+            } else {
+                client.execute(LOCK_NUMBERS, &numbers).await
+            }
+        };
+        let ((begun, locked), found) = join(join(client.inner.batch_execute("BEGIN"), lock), client.fetch(HEAD, &[])).await;
+        begun.map_err(|e| Self::whole(fault(e)))?;
+        locked.map_err(Self::whole)?;
+        head(found.map_err(Self::whole)?.first())
     }
 
     /// The savepoint travels with the first statement of the job, and so does the release of the one before.
@@ -152,10 +166,6 @@ impl Session {
     }
 
     pub(crate) async fn commit_quietly(&mut self) -> Done<()> {
-        if self.ahead == Some("BEGIN") {
-            self.ahead = None;
-            return Ok(());
-        }
         let found = self.fetch(XACT, args![]).await.map_err(Self::whole)?;
         self.remember(found.first())?;
         Self::send_commit(self.client()?).await

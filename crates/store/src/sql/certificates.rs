@@ -101,8 +101,10 @@ impl CertificateStore for Database {
     ) -> Result<bool> {
         let object = serial.magnitude().to_vec();
         let (issuer, serial) = (issuer.clone(), serial.clone());
-        self.write_on(object, move |tx| revoke_audited(tx, issuer.clone(), serial.clone(), revocation, audit.clone()).boxed())
-            .await
+        self.write_on(object.into(), move |tx| {
+            revoke_audited(tx, issuer.clone(), serial.clone(), revocation, audit.clone()).boxed()
+        })
+        .await
     }
 
     async fn count_certificates(&self, now: Timestamp) -> Result<CertificateCounts> {

@@ -31,12 +31,12 @@ const WHO_USED: &str = "SELECT used_at, used_by, used_csr, used_key FROM challen
 #[async_trait]
 impl ChallengeStore for Database {
     async fn save_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<()> {
-        let object = challenge.id.0.to_vec();
+        let object = challenge.id.0.to_vec().into();
         self.write_on(object, move |tx| save(tx, challenge.clone(), audit.clone()).boxed()).await
     }
 
     async fn adopt_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<bool> {
-        let object = challenge.id.0.to_vec();
+        let object = challenge.id.0.to_vec().into();
         self.write_on(object, move |tx| adopt(tx, challenge.clone(), audit.clone()).boxed()).await
     }
 

@@ -106,9 +106,14 @@ impl Connection {
         }
     }
 
-    /// Opens a transaction and returns the head as it is now; on a server it may move until [`Self::lock_head`].
-    pub(crate) async fn begin(&mut self) -> Done<Head> {
-        both!(self, c => c.begin())
+    /// Opens a transaction and returns the head as it is now; on a server it may move until [`Self::lock_head`]. Until it ends, no other
+    /// node has a transaction on one of these `numbers`, which are in order.
+    pub(crate) async fn begin(&mut self, numbers: &[i64]) -> Done<Head> {
+        match self {
+            // There is one writer.
+            Self::Sqlite(c) => c.begin(),
+            Self::Postgres(c) => c.begin(numbers).await,
+        }
     }
 
     /// Opens the savepoint of a job.

@@ -17,7 +17,7 @@ use super::{
     turns::Turns,
     tx::{Applied, Tx},
     value::{Row, Value, args},
-    writer::{self, Job, QUEUE, Writer},
+    writer::{self, Job, Object, QUEUE, Writer},
 };
 use crate::{
     callers::Callers,
@@ -135,11 +135,11 @@ impl Database {
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.write_on(Vec::new(), work).await
+        self.write_on(Object::default(), work).await
     }
 
     /// [`Self::write`] on an object (a challenge's id, a serial number) that other nodes may be writing at this moment.
-    pub(crate) async fn write_on<T, F>(&self, object: Vec<u8>, work: F) -> Result<T>
+    pub(crate) async fn write_on<T, F>(&self, object: Object, work: F) -> Result<T>
     where
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
         T: Send + 'static,

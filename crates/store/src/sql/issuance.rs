@@ -18,7 +18,7 @@ use super::{
     requests,
     tx::{Applied, Tx},
     value::args,
-    writer::CLOCK_TOLERANCE,
+    writer::{CLOCK_TOLERANCE, Object},
 };
 use crate::{
     ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed, Withdrawal},
@@ -30,16 +30,19 @@ const RESERVE: &str = "INSERT INTO certificates (issuer, serial, request, templa
     user_name, device, not_before, not_after, key_digest, created_at, signed, revoked_at, revocation_reason, predecessor, \
     successor, search) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
-    ON CONFLICT (serial, issuer) DO NOTHING RETURNING id";
-const SAVE_BODY: &str = "INSERT INTO certificate_bodies (certificate, tbs, der) VALUES ($1, $2, $3)";
+    ON CONFLICT (serial, issuer) DO NOTHING";
+/// The number is looked up again: for `RETURNING`, SQLite makes a temporary table each time, which costs more than the insertion.
+pub(crate) const SAVE_BODY: &str = "INSERT INTO certificate_bodies (certificate, tbs, der) \
+    SELECT id, $3, $4 FROM certificates WHERE serial = $1 AND issuer = $2";
 /// One conditional statement: two renewals that saw the same successor cannot both win.
 pub(crate) const LINK: &str = "UPDATE certificates SET successor = $1 WHERE serial = $2 AND issuer = $3 AND signed = 1 \
     AND revoked_at IS NULL AND successor IS NOT DISTINCT FROM $4";
 pub(crate) const SIGN: &str =
-    "UPDATE certificates SET signed = 1 WHERE serial = $1 AND issuer = $2 AND signed = 0 AND revoked_at IS NULL RETURNING id";
+    "UPDATE certificates SET signed = 1 WHERE serial = $1 AND issuer = $2 AND signed = 0 AND revoked_at IS NULL";
 const ABANDON: &str = "UPDATE certificates SET revoked_at = $3, revocation_reason = $4 \
     WHERE serial = $1 AND issuer = $2 AND signed = 0 AND revoked_at IS NULL";
-pub(crate) const SAVE_DER: &str = "UPDATE certificate_bodies SET der = $2 WHERE certificate = $1";
+pub(crate) const SAVE_DER: &str =
+    "UPDATE certificate_bodies SET der = $3 WHERE certificate = (SELECT id FROM certificates WHERE serial = $1 AND issuer = $2)";
 const STORED_DER: &str = "SELECT b.der FROM certificates c JOIN certificate_bodies b ON b.certificate = c.id \
     WHERE c.serial = $1 AND c.issuer = $2";
 pub(crate) const ISSUED: &str = "UPDATE requests SET state = 'issued', claims = NULL, certificate_issuer = $2, certificate_serial = $3 \
@@ -56,7 +59,7 @@ impl IssuanceStore for Database {
     }
 
     async fn finish_issuance(&self, signed: Signed) -> Result<()> {
-        let object = signed.serial.magnitude().to_vec();
+        let object = signed.serial.magnitude().to_vec().into();
         let signed = Arc::new(signed);
         self.write_on(object, move |tx| finish(tx, Arc::clone(&signed)).boxed()).await
     }
@@ -67,11 +70,12 @@ impl IssuanceStore for Database {
 }
 
 /// What nodes may contend for: the challenge, the certificate renewed, or else the request.
-fn object(intent: &Intent) -> Vec<u8> {
-    match (&intent.renews, &intent.request) {
-        (Some(claim), _) => claim.predecessor.magnitude().to_vec(),
-        (None, Some(request)) => requests::object(request, intent.challenge.as_ref()),
-        (None, None) => Vec::new(),
+fn object(intent: &Intent) -> Object {
+    let object = intent.request.as_ref().map(|request| requests::object(request, intent.challenge.as_ref()));
+    let object = object.unwrap_or_default();
+    match &intent.renews {
+        Some(claim) => Object { id: claim.predecessor.magnitude().to_vec(), ..object },
+        None => object,
     }
 }
 
@@ -184,9 +188,11 @@ async fn link(tx: &mut Tx, certificate: &CertificateRecord, claim: &RenewalClaim
 
 /// Stores the intent; `false` if the serial number exists.
 async fn reserve(tx: &mut Tx, certificate: &CertificateRecord) -> Result<bool> {
-    let row = tx.optional("reserve a serial number", RESERVE, bind::certificate(certificate)?).await?;
-    let Some(row) = row else { return Ok(false) };
-    let values = args![rows::integer(&row, "certificates.id")?, certificate.tbs.clone(), certificate.der.clone()];
+    if tx.execute("reserve a serial number", RESERVE, bind::certificate(certificate)?).await? == 0 {
+        return Ok(false);
+    }
+    let (serial, issuer) = (certificate.serial.magnitude(), certificate.issuer.to_string());
+    let values = args![serial, issuer, certificate.tbs.clone(), certificate.der.clone()];
     tx.execute("store the bytes to be signed", SAVE_BODY, values).await?;
     Ok(true)
 }
@@ -212,8 +218,10 @@ async fn store_signature(tx: &mut Tx, signed: &Signed) -> Result<bool> {
     let action = "store the signed certificate";
     let serial = signed.serial.magnitude().to_vec();
     let issuer = signed.issuer.to_string();
-    let Some(row) = tx.optional(action, SIGN, args![serial.clone(), issuer.clone()]).await? else { return Ok(false) };
-    tx.execute(action, SAVE_DER, args![rows::integer(&row, "certificates.id")?, signed.der.clone()]).await?;
+    if tx.execute(action, SIGN, args![serial.clone(), issuer.clone()]).await? == 0 {
+        return Ok(false);
+    }
+    tx.execute(action, SAVE_DER, args![serial.clone(), issuer.clone(), signed.der.clone()]).await?;
     if let Some(request) = signed.request {
         let marked = match &signed.withdrawn {
             None => tx.execute("mark the request as issued", ISSUED, args![request.to_string(), issuer, serial]).await?,

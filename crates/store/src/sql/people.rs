@@ -91,7 +91,7 @@ impl PeopleStore for Database {
 
     async fn approve_request(&self, approval: ApprovalRecord, audit: AuditEvent) -> Result<bool> {
         let object = approval.request.to_string().into_bytes();
-        self.write_on(object, move |tx| approve(tx, approval.clone(), audit.clone()).boxed()).await
+        self.write_on(object.into(), move |tx| approve(tx, approval.clone(), audit.clone()).boxed()).await
     }
 
     async fn approvals_of(&self, request: RequestId) -> Result<Vec<ApprovalRecord>> {

@@ -9,11 +9,14 @@ use lanyard_model::{
     time::{Span, Timestamp},
 };
 
+use sha2::{Digest, Sha256};
+
 use super::{
     bind, challenges,
     database::Database,
     tx::{Applied, Tx},
     value::{Row, args},
+    writer::Object,
 };
 use crate::{
     error::StoreError,
@@ -50,8 +53,13 @@ macro_rules! assignments {
 }
 
 pub(crate) const LOAD: &str = concat!("SELECT ", columns!(), " FROM requests WHERE id = $1");
-pub(crate) const BY_MESSAGE: &str =
-    concat!("SELECT ", columns!(), " FROM requests WHERE profile = $1 AND message_digest = $2 ORDER BY id DESC LIMIT 1");
+/// By its transaction: digests of messages have no index of their own, which every request would have to be put into.
+pub(crate) const BY_MESSAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM requests WHERE transaction_id = $2 AND profile = $1 AND state <> 'denied' AND message_digest = $3 \
+    ORDER BY id DESC LIMIT 1"
+);
 pub(crate) const BY_TRANSACTION: &str = concat!(
     "SELECT ",
     columns!(),
@@ -73,11 +81,13 @@ macro_rules! list_state {
     };
 }
 // The state is text of its own because an index serves only conditions that stand in the statement, word for word.
-pub(crate) const LIST_PENDING: &str = list_state!("state = 'pending' AND state <> 'issued'");
-const LIST_GRANTED: &str = list_state!("state = 'granted' AND state <> 'issued'");
+pub(crate) const LIST_PENDING: &str = list_state!("state = 'pending' AND state <> 'issued' AND state <> 'granted'");
+/// A granted request is one whose intent is open.
+pub(crate) const LIST_GRANTED: &str =
+    list_state!("state = 'granted' AND id IN (SELECT request FROM certificates WHERE signed = 0 AND revoked_at IS NULL)");
 const LIST_ISSUED: &str = list_state!("state = 'issued'");
-pub(crate) const LIST_DENIED: &str = list_state!("state = 'denied' AND state <> 'issued'");
-const LIST_EXPIRED: &str = list_state!("state = 'expired' AND state <> 'issued'");
+pub(crate) const LIST_DENIED: &str = list_state!("state = 'denied' AND state <> 'issued' AND state <> 'granted'");
+const LIST_EXPIRED: &str = list_state!("state = 'expired' AND state <> 'issued' AND state <> 'granted'");
 /// Takes over a granted request whose signature never came.
 const TAKE_OVER: &str = concat!("UPDATE requests SET ", assignments!(), " WHERE id = $1 AND state = 'granted'");
 const INSERT: &str = concat!("INSERT INTO requests (", columns!(), ") VALUES (", values!(), ")");
@@ -101,8 +111,13 @@ impl RequestStore for Database {
         one(self.optional("find a request", LOAD, args![id.to_string()]).await?)
     }
 
-    async fn find_request_by_message(&self, profile: &ProfileName, message_digest: [u8; 32]) -> Result<Option<RequestRecord>> {
-        one(self.optional("find a request", BY_MESSAGE, args![profile.to_string(), message_digest]).await?)
+    async fn find_request_by_message(
+        &self,
+        profile: &ProfileName,
+        transaction: &str,
+        message_digest: [u8; 32],
+    ) -> Result<Option<RequestRecord>> {
+        one(self.optional("find a request", BY_MESSAGE, args![profile.to_string(), transaction, message_digest]).await?)
     }
 
     async fn find_request_by_transaction(
@@ -145,9 +160,18 @@ impl RequestStore for Database {
     }
 }
 
-/// What nodes may contend for: the challenge, or else the request.
-pub(super) fn object(request: &RequestRecord, challenge: Option<&ChallengeClaim>) -> Vec<u8> {
-    challenge.map_or_else(|| request.id.to_string().into_bytes(), |claim| claim.id.0.to_vec())
+/// What nodes may contend for: the challenge, or else the request; and the transaction, into which two keys must not come at once.
+pub(super) fn object(request: &RequestRecord, challenge: Option<&ChallengeClaim>) -> Object {
+    let id = challenge.map_or_else(|| request.id.to_string().into_bytes(), |claim| claim.id.0.to_vec());
+    let named = !request.transaction.is_empty() && request.state != RequestState::Denied;
+    Object { id, transaction: named.then(|| number(request)) }
+}
+
+/// Number of a request's transaction: others may have the same one, and then only wait for each other needlessly.
+fn number(request: &RequestRecord) -> i64 {
+    let digest =
+        Sha256::new_with_prefix(request.profile.as_str()).chain_update([0]).chain_update(&request.transaction).finalize();
+    digest.iter().take(8).fold(0, |number, octet| (number << 8) | i64::from(*octet))
 }
 
 fn one(row: Option<Row>) -> Result<Option<RequestRecord>> {

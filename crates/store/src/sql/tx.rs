@@ -57,14 +57,7 @@ pub(crate) struct Tx {
 impl Tx {
     /// A transaction to be opened on this connection.
     pub(crate) fn new(connection: Connection) -> Self {
-        Self {
-            connection,
-            highest: Timestamp(0),
-            ending: Ending::default(),
-            failed: None,
-            undoing: Undoing::Whole,
-            wrote: false,
-        }
+        Self { connection, highest: Timestamp(0), ending: Ending::default(), failed: None, undoing: Undoing::Whole, wrote: false }
     }
 
     /// Runs a statement and returns how many rows it changed; `action` completes "failed while trying to".

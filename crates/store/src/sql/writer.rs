@@ -49,6 +49,21 @@ pub(crate) enum Fate {
     Stopped,
 }
 
+/// What several nodes may contend for. Batches take these in one order, so that two never wait for each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Object {
+    /// What is changed: a challenge's id, a serial number.
+    pub(crate) id: Vec<u8>,
+    /// Number of the transaction into which nobody else may put a request meanwhile.
+    pub(crate) transaction: Option<i64>,
+}
+
+impl From<Vec<u8>> for Object {
+    fn from(id: Vec<u8>) -> Self {
+        Self { id, transaction: None }
+    }
+}
+
 /// A queued write. It must await nothing but the connection: everybody else in the batch waits with it.
 #[async_trait]
 pub(crate) trait Job: Send {
@@ -56,8 +71,8 @@ pub(crate) trait Job: Send {
     async fn run(&mut self, tx: &mut Tx) -> Ran;
     /// Tells the caller.
     fn answer(self: Box<Self>, fate: &Fate);
-    /// What several nodes may contend for. Batches take these in one order, so that two never wait for each other.
-    fn object(&self) -> &[u8];
+    /// What several nodes may contend for.
+    fn object(&self) -> &Object;
 }
 
 /// What a transaction came to that the engine did not refuse.
@@ -78,14 +93,14 @@ pub(crate) enum Ran {
 
 /// A job with its caller.
 struct Task<F, T> {
-    object: Vec<u8>,
+    object: Object,
     work: F,
     outcome: Option<Result<T>>,
     caller: oneshot::Sender<Result<T>>,
 }
 
 /// A job that does `work` on `object`, and where its caller waits.
-pub(crate) fn job<F, T>(object: Vec<u8>, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
+pub(crate) fn job<F, T>(object: Object, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
 where
     F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
     T: Send + 'static,
@@ -124,7 +139,7 @@ where
         let _ = self.caller.send(answer);
     }
 
-    fn object(&self) -> &[u8] {
+    fn object(&self) -> &Object {
         &self.object
     }
 }
@@ -268,7 +283,10 @@ impl Writer {
     async fn transaction(&mut self, jobs: &mut [Box<dyn Job>], undoing: Undoing) -> Done<Ended> {
         self.tx.ending = Ending::default();
         self.tx.undoing = undoing;
-        self.tx.highest = self.tx.connection.begin().await?.highest;
+        let mut transactions: Vec<i64> = jobs.iter().filter_map(|job| job.object().transaction).collect();
+        transactions.sort_unstable();
+        transactions.dedup();
+        self.tx.highest = self.tx.connection.begin(&transactions).await?.highest;
         for job in jobs {
             if self.single(job.as_mut()).await? == Ended::MustUndo {
                 return Ok(Ended::MustUndo);

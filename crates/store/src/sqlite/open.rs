@@ -35,6 +35,7 @@ const WRITER_CACHE: i64 = -32768;
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql") },
     Migration { version: 2, name: "people", sql: include_str!("../../migrations/sqlite/0002_people.sql") },
+    Migration { version: 3, name: "fewer-indices", sql: include_str!("../../migrations/sqlite/0003_fewer_indices.sql") },
 ];
 
 /// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.

@@ -17,7 +17,7 @@ fn hot_statements_scan_nothing() {
     let (store, _) = open::connect(&directory.path().join("plans.db")).unwrap();
     for (sql, index) in [
         (requests::LOAD, "PRIMARY KEY (id=?)"),
-        (requests::BY_MESSAGE, "requests_by_message (profile=? AND message_digest=?)"),
+        (requests::BY_MESSAGE, "requests_living (transaction_id=? AND profile=?)"),
         (requests::BY_TRANSACTION, "requests_living (transaction_id=? AND profile=?)"),
         (requests::BY_TEXT, "requests_refused (transaction_id=?)"),
         (requests::LIST, "PRIMARY KEY (id<?)"),
@@ -33,6 +33,7 @@ fn hot_statements_scan_nothing() {
         (certificates::OPEN, "certificates_open (created_at<?)"),
         (issuance::LINK, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
         (issuance::SIGN, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
+        (issuance::SAVE_BODY, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
         (issuance::SAVE_DER, "INTEGER PRIMARY KEY (rowid=?)"),
         (issuance::ISSUED, "PRIMARY KEY (id=?)"),
         (crls::REVOKED, "COVERING INDEX certificates_revoked (issuer=? AND not_after>?)"),
@@ -41,6 +42,14 @@ fn hot_statements_scan_nothing() {
         assert!(plan.contains(index), "{sql}\n{plan}");
         assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
     }
+}
+
+#[test]
+fn granted_requests_are_found_by_their_open_intents() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open::connect(&directory.path().join("plans.db")).unwrap();
+    let plan = plan(&store, requests::LIST_GRANTED);
+    assert!(plan.contains("PRIMARY KEY (id=?)") && plan.contains("SCAN certificates USING INDEX certificates_open"), "{plan}");
 }
 
 #[test]

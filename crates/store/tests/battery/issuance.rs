@@ -84,6 +84,23 @@ pub async fn same_serial_is_refused(engine: &dyn Engine) {
     assert_eq!(begin(&*store, &second).await, Begun::Done, "numbers are unique for an issuer");
 }
 
+/// Two nodes each get a request of the same transaction at the same moment, with different keys and challenges of their own.
+pub async fn two_keys_in_one_transaction_at_once(engine: &dyn Engine) {
+    let nodes = [engine.open().await, engine.open().await];
+    for round in 0..30 {
+        let intents = [2 * round, 2 * round + 1].map(|n| {
+            let mut intent = sample::intent(n);
+            if let Some(request) = &mut intent.request {
+                request.transaction = format!("shared-{round}");
+            }
+            intent
+        });
+        let (first, second) = futures_util::future::join(begin(&*nodes[0], &intents[0]), begin(&*nodes[1], &intents[1])).await;
+        let winners = [&first, &second].into_iter().filter(|begun| **begun == Begun::Done).count();
+        assert_eq!(winners, 1, "round {round}: {first:?}, {second:?}");
+    }
+}
+
 pub async fn another_key_in_the_transaction(engine: &dyn Engine) {
     let store = engine.open().await;
     let first = sample::issue(&*store, 1).await;
@@ -100,7 +117,7 @@ pub async fn another_key_in_the_transaction(engine: &dyn Engine) {
         begin(&*store, &with(4, &|r| r.key_digest = Some(sample::digest(1)))).await,
         Begun::OtherKey(
             // The renewal of before signed with the first key for a new one; to this request that one is the stranger.
-            store.find_request_by_message(&sample::profile(), sample::digest(3)).await.unwrap().unwrap().id
+            store.find_request_by_message(&sample::profile(), "transaction-1", sample::digest(3)).await.unwrap().unwrap().id
         )
     );
     assert_eq!(begin(&*store, &with(5, &|r| r.profile = "other".parse().unwrap())).await, Begun::Done, "other profile");

@@ -54,7 +54,7 @@ battery! {
     requests: round_trip, newest_of_a_message, transaction_of_a_key, by_text, list_pages_newest_first, denied_replaces_pending_only,
         hold_consumes_the_challenge, hold_refuses_another_key,
         a_refusal_burns_its_challenge;
-    issuance: begin_and_finish, challenge_is_consumed_once, challenge_expired_or_unknown, same_serial_is_refused,
+    issuance: begin_and_finish, challenge_is_consumed_once, challenge_expired_or_unknown, same_serial_is_refused, two_keys_in_one_transaction_at_once,
         another_key_in_the_transaction, clock_behind, from_pending_only_once, refusals_leave_no_trace, finish_twice,
         abandoned_intent_is_taken_over_once, finish_without_intent, withdrawn_is_stored_revoked, own_certificates_need_no_request;
     renewal: predecessor_is_linked, race_has_one_winner, revoked_or_unsigned_predecessor, successor_is_superseded;

@@ -61,13 +61,17 @@ pub async fn round_trip(engine: &dyn Engine) {
 
 pub async fn newest_of_a_message(engine: &dyn Engine) {
     let store = engine.open().await;
-    let (first, second) = (later(1, RequestState::Denied, 0), later(1, RequestState::Denied, 5));
-    deny(&*store, &second).await;
-    deny(&*store, &first).await;
-    deny(&*store, &later(2, RequestState::Denied, 9)).await;
-    let found = store.find_request_by_message(&sample::profile(), sample::digest(1)).await.unwrap();
-    assert_eq!(found, Some(second));
-    assert_eq!(store.find_request_by_message(&"other".parse().unwrap(), sample::digest(1)).await.unwrap(), None);
+    let (first, second) = (later(1, RequestState::Pending, 0), later(1, RequestState::Pending, 5));
+    for request in [&second, &first, &later(2, RequestState::Pending, 9)] {
+        assert_eq!(hold(&*store, request).await, Begun::Done);
+    }
+    deny(&*store, &later(1, RequestState::Denied, 12)).await;
+    let find = async |profile: &str, transaction: &str| {
+        store.find_request_by_message(&profile.parse().unwrap(), transaction, sample::digest(1)).await.unwrap()
+    };
+    assert_eq!(find(sample::profile().as_str(), "transaction-1").await, Some(second), "the refused one is judged anew");
+    assert_eq!(find("other", "transaction-1").await, None);
+    assert_eq!(find(sample::profile().as_str(), "transaction-2").await, None);
 }
 
 pub async fn transaction_of_a_key(engine: &dyn Engine) {
