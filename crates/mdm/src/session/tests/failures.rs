@@ -448,4 +448,32 @@ proptest! {
             let _ = device.receive(&message, &mut tree);
         }
     }
+
+    /// Messages with octets changed, taken out or doubled: read or refused, and answered when they are read.
+    #[test]
+    fn damaged_messages_do_no_harm(number in 0_usize..27, damage in prop::collection::vec((any::<prop::sample::Index>(), 0_u8..4, "[<>/&a-z0-9]"), 1..6)) {
+        let mut text = crate::syncml::tests::samples()[number].1.clone().into_bytes();
+        for (place, kind, with) in damage {
+            let place = place.index(text.len());
+            match kind {
+                0 => text[place] = with.as_bytes()[0],
+                1 => {
+                    text.remove(place);
+                }
+                2 => text.insert(place, with.as_bytes()[0]),
+                _ => {
+                    let end = text.len().min(place + 40);
+                    let doubled = text[place..end].to_vec();
+                    text.splice(place..place, doubled);
+                }
+            }
+        }
+        if let Ok(mut message) = syncml::decode(&text) {
+            message.header.source.loc_uri = DEVICE.into();
+            let mut server = Server::new(many());
+            server.read(&message);
+            let (mut device, _) = DeviceSession::start(config(&message.header.session_id.clone()));
+            let _ = device.receive(&message, &mut tree());
+        }
+    }
 }
