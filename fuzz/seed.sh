@@ -20,6 +20,13 @@ for file in "$messages"/*/*.http; do
   head -n 1 "$file" | LC_ALL=C tr -d '\r' | sed -n 's/^[A-Z]* [^?]*?\(.*\) HTTP.*/\1/p' > /tmp/lanyard-seed.$$
   add scep_query /tmp/lanyard-seed.$$
 done
+for file in ../crates/mdm/testdata/windows-mdm/written/*.xml; do
+  case "$file" in
+    *provisioningdoc*) add provisioning "$file" ;;
+    *) add soap_request "$file" ;;
+  esac
+  add xml "$file"
+done
 for file in ../crates/ra/builtin/templates/*.toml ../crates/ra/builtin/profiles/*.toml; do add policy "$file"; done
 for file in ../crates/mdm/testdata/windows-mdm/sessions/*.xml; do
   add syncml "$file"

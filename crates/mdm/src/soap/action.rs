@@ -1,5 +1,8 @@
 //! The operations and their action URIs.
 
+/// Content-Type of requests, responses and faults.
+pub const CONTENT_TYPE: &str = "application/soap+xml; charset=utf-8";
+
 /// What a message asks or answers (`a:Action`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

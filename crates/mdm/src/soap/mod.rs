@@ -15,7 +15,7 @@ mod security;
 pub mod signature;
 mod time;
 
-pub use action::Action;
+pub use action::{Action, CONTENT_TYPE};
 pub use fault::{DeviceEnrollmentServiceError, ErrorType, Fault, HTTP_STATUS_OF_FAULTS, Subcode};
 pub use request::{Rejected, Request, RequestHeader};
 pub use response::{Activity, Answer, Response, ResponseHeader};

@@ -43,7 +43,7 @@ pub struct Lifetime {
 /// User name and password.
 #[derive(Debug, Clone)]
 pub struct UsernameToken {
-    /// User name: UPN, e-mail address or `DOMAIN\user`.
+    /// User name: UPN, e-mail address or `DOMAIN\user`. Empty when an automatic renewal names nobody.
     pub username: String,
     /// Password in clear. Empty in an automatic renewal, where it is none: see [`Security::credential`].
     pub password: SecretText,
@@ -136,6 +136,13 @@ impl Security {
         match (&self.username, &self.token) {
             (None, None) => Ok(Credential::None),
             (Some(_), Some(_)) => Err(MdmError::Security("it has a user name and a token, of which only one can count")),
+            (Some(user), None) if user.username.is_empty() => {
+                if user.password.expose().is_empty() {
+                    Ok(Credential::None)
+                } else {
+                    Err(MdmError::Security("it has a password without a user name"))
+                }
+            }
             (Some(user), None) if user.password.expose().is_empty() => Ok(Credential::Username(&user.username)),
             (Some(user), None) => Ok(Credential::Password { username: &user.username, password: &user.password }),
             (None, Some(token)) => match token.value_type {
@@ -201,7 +208,7 @@ impl Lifetime {
 
 impl UsernameToken {
     fn decode(token: &Element) -> Result<Self, MdmError> {
-        let username = token.require_text(SECURITY, "Username")?;
+        let username = token.find_text(SECURITY, "Username")?.unwrap_or_default();
         let password = token.find(SECURITY, "Password")?;
         if let Some(password) = password {
             // QUIRK(Windows, several versions): the attribute is in no namespace or in that of the header; absent it means PasswordText.

@@ -1,8 +1,7 @@
 //! Discovery, policy, first request, and faults.
 
 use lanyard_mdm::{
-    discovery::{AuthPolicy, Discover, DiscoverResult},
-    error::MdmError,
+    discovery::{AuthPolicy, Discover, DiscoverResult, sign_in},
     hresult::Hresult,
     policy::{
         CertificateEnrollmentPolicy, GetPolicies, GetPoliciesResponse, OID_GROUP_HASH, OID_GROUP_KEY, OID_GROUP_TEMPLATE,
@@ -22,12 +21,12 @@ use lanyard_pki::csr::decode::decode as decode_request;
 
 use crate::vectors::{self, assert_same};
 
-const USER: &str = "alex@example.com";
+pub const USER: &str = "alex@example.com";
 const TOKEN: &[u8] = b"opaque-token-issued-by-the-example-sts-0001";
-const DEVICE_ID: &str = "A0B1C2D3E4F5061728394A5B6C7D8E9F";
+pub const DEVICE_ID: &str = "A0B1C2D3E4F5061728394A5B6C7D8E9F";
 const HW_DEV_ID: &str = "6F5FAFC7E9C2286383A2FB79750B4C0522966E55EC6578039680E3085605B851";
 
-fn id(number: u32) -> String {
+pub fn id(number: u32) -> String {
     format!("urn:uuid:00000000-0000-4000-8000-{number:012}")
 }
 
@@ -52,7 +51,7 @@ pub fn username(password: &str) -> Security {
     Security { username: Some(token), ..Security::default() }
 }
 
-fn token() -> Security {
+pub fn token() -> Security {
     let token = BinarySecurityToken {
         id: None,
         value_type: ValueType::DeviceEnrollmentUserToken,
@@ -174,7 +173,7 @@ fn vector_04_get_policies_response() {
     assert_same(ours.as_bytes(), vectors::GET_POLICIES_RESPONSE);
 }
 
-fn context() -> AdditionalContext {
+pub fn context() -> AdditionalContext {
     AdditionalContext {
         ux_initiated: Some(true),
         hw_dev_id: Some(HW_DEV_ID.into()),
@@ -250,152 +249,55 @@ fn vectors_11_to_13_faults() {
 }
 
 #[test]
-fn every_fault_survives_and_has_the_hresult_of_its_table() {
-    use {ErrorType as E, Subcode as S};
-    let subcodes = [
-        (S::MessageFormat, 1),
-        (S::Authentication, 2),
-        (S::Authorization, 3),
-        (S::CertificateRequest, 4),
-        (S::EnrollmentServer, 5),
-        (S::InternalServiceFault, 6),
-        (S::InvalidSecurity, 7),
-        (S::ActionMismatch, 8),
-        (S::EndpointUnavailable, 8),
-    ];
-    let details = [
-        (E::DeviceCapReached, 0x13),
-        (E::DeviceNotSupported, 0x14),
-        (E::NotSupported, 0x15),
-        (E::NotEligibleToRenew, 0x16),
-        (E::InMaintenance, 0x17),
-        (E::UserLicense, 0x18),
-        (E::InvalidEnrollmentData, 0x19),
-        (E::CustomServerError, 0x32),
-    ];
-    let plain = subcodes.map(|(subcode, low)| (Fault::new(subcode, "No <&>."), low));
-    let detailed = details.map(|(kind, low)| (Fault::new(S::Authorization, "No.").with_detail(kind, "trace"), low));
-    for (fault, low) in plain.into_iter().chain(detailed) {
-        assert_eq!(fault.hresult(), Hresult(0x8018_0000 + low), "{fault:?}");
-        let text = fault.encode(Action::Discover, Some("urn:uuid:1")).unwrap();
-        let Answer::Fault(received) = Answer::decode(text.as_bytes(), Action::Discover, "urn:uuid:1").unwrap() else {
-            panic!("{text}");
-        };
-        assert_eq!(received, fault, "{text}");
+fn vector_02c_last_page_of_a_sign_in() {
+    let appru = "ms-app://s-1-15-2-1/x?a=1&b=2";
+    let token = SecretText::new("a\"><b>&'token".into());
+    let page = sign_in::final_page(appru, &token).unwrap();
+    let vector = std::str::from_utf8(vectors::FINAL_PAGE).unwrap();
+    let vector = vector.replace("{{APPRU}}", "ms-app://s-1-15-2-1/x?a=1&amp;b=2");
+    let vector = vector.replace("{{WRESULT_HTML_ESCAPED}}", "a&quot;&gt;&lt;b&gt;&amp;&#39;token");
+    assert_same(page.expose().as_bytes(), vector.as_bytes());
+    for page in [page.expose(), vector.as_str()] {
+        assert_eq!(sign_in::decode_final_page(page.as_bytes(), appru).unwrap().expose(), token.expose());
+        assert_eq!(sign_in::decode_final_page(page.as_bytes(), "ms-app://other").unwrap_err().code(), "mdm.value");
     }
-    let text = Fault::new(S::InternalServiceFault, "").encode(Action::Discover, None).unwrap();
-    let declared =
-        "xmlns:a=\"http://schemas.microsoft.com/net/2005/12/windowscommunicationfoundation/dispatcher\">a:InternalServiceFault<";
-    assert!(text.contains(declared), "{text}");
-    // As other servers write it.
-    let lower = text.replace("s:Receiver", "s:receiver").replace("a:InternalServiceFault", "s:internalservicefault");
-    let Answer::Fault(received) = Answer::decode(lower.as_bytes(), Action::Discover, "urn:uuid:1").unwrap() else { panic!() };
-    assert_eq!(received.subcode, S::InternalServiceFault);
-    let unknown = text.replace("a:InternalServiceFault", "s:Sunday");
-    let Answer::Fault(received) = Answer::decode(unknown.as_bytes(), Action::Discover, "urn:uuid:1").unwrap() else { panic!() };
-    assert_eq!(received.hresult(), Hresult::DEVICE_UNKNOWN_ERROR);
-}
-
-fn altered(octets: &[u8], from: &str, to: &str) -> Vec<u8> {
-    let text = std::str::from_utf8(octets).unwrap();
-    assert!(text.contains(from), "{from}");
-    text.replace(from, to).into_bytes()
-}
-
-#[test]
-fn requests_that_cannot_be_understood_tell_which_they_were() {
-    let rejected = |octets: &[u8]| Request::decode(octets, Action::GetPolicies).unwrap_err();
-    let other = rejected(vectors::DISCOVER);
-    assert!(matches!(other.error, MdmError::Action(_)));
-    assert_eq!((other.message_id.clone(), other.fault().subcode), (Some(id(1)), Subcode::ActionMismatch));
-    let base = vectors::GET_POLICIES_USERNAME;
-    let strange = altered(base, "<wsse:Security", "<x:Other xmlns:x='u:x' s:mustUnderstand='1'/><wsse:Security");
-    assert_eq!(rejected(&strange).error.code(), "mdm.must-understand");
-    let twice = altered(base, "</a:Action>", "</a:Action><a:Action>x</a:Action>");
-    assert_eq!(rejected(&twice).error.code(), "mdm.repeated");
-    let elsewhere = altered(base, "addressing/anonymous", "addressing/none");
-    assert_eq!(rejected(&elsewhere).error.code(), "mdm.value");
-    let digest = altered(base, "#PasswordText", "#PasswordDigest");
-    assert_eq!(rejected(&digest).fault().subcode, Subcode::InvalidSecurity);
-    let two_bodies = altered(base, "</s:Body>", "<x/></s:Body>");
-    assert_eq!(rejected(&two_bodies).error.code(), "mdm.repeated");
-    let soap_11 = altered(base, "http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/");
-    assert_eq!(rejected(&soap_11).fault().subcode, Subcode::MessageFormat);
-    assert_eq!(rejected(b"<").message_id, None);
-    let nameless = altered(base, "<a:MessageID>urn:uuid:00000000-0000-4000-8000-000000000002</a:MessageID>", "");
-    assert_eq!(rejected(&nameless).error.code(), "mdm.missing");
-    // A header that need not be understood is none of our business.
-    let optional = altered(base, "<wsse:Security", "<x:Other xmlns:x='u:x'/><wsse:Security");
-    Request::decode(&optional, Action::GetPolicies).unwrap();
-}
-
-#[test]
-fn credentials_are_one_or_none() {
-    let both = Security { token: token().token, ..username("secret") };
-    assert_eq!(both.credential().unwrap_err().code(), "mdm.security");
-    assert!(matches!(username("").credential(), Ok(Credential::Username(USER))));
-    for kind in ["wsse:Type", "Type", "u:Type"] {
-        let octets = altered(vectors::GET_POLICIES_USERNAME, "wsse:Type", kind);
-        assert!(matches!(request(&octets, Action::GetPolicies).header.security.credential(), Ok(Credential::Password { .. })));
+    for other in ["https://evil.example/", "javascript:alert(1)", "ms-app://", "ms-app://a b", "ms-appx://x", "", "ü"] {
+        assert!(!sign_in::is_acceptable_appru(other) && sign_in::final_page(other, &token).is_err(), "{other}");
     }
-    // White space belongs to the password, and nothing of it is printed.
-    let octets = altered(vectors::GET_POLICIES_USERNAME, "{{PASSWORD}}", " hunter 2\t");
-    let received = request(&octets, Action::GetPolicies);
-    assert_eq!(received.header.security.username.as_ref().unwrap().password.expose(), " hunter 2\t");
-    assert!(!format!("{received:?}").contains("hunter"));
-    let received = request(vectors::GET_POLICIES_FEDERATED, Action::GetPolicies);
-    assert!(!format!("{received:?}").contains("b3BhcXVl"));
-}
-
-#[test]
-fn discovery_is_lenient_where_clients_differ() {
-    let quirks = altered(vectors::DISCOVER, "2012/01/enrollment\"", "2012/01/enrollment/\"");
-    let quirks = altered(&quirks, "<AuthPolicy>OnPremise</AuthPolicy>", "");
-    let quirks = altered(&quirks, "<AuthPolicy>Federated</AuthPolicy>", "Certificate");
-    let discover = Discover::decode(request(&quirks, Action::Discover).body().unwrap()).unwrap();
-    assert_eq!(discover.auth_policies, [AuthPolicy::Certificate]);
-    let unknown = altered(vectors::DISCOVER, ">Federated<", ">Telepathy<");
-    let discover = Discover::decode(request(&unknown, Action::Discover).body().unwrap()).unwrap();
-    assert_eq!(discover.auth_policies, [AuthPolicy::OnPremise]);
-}
-
-#[test]
-fn device_refuses_answers_that_are_none() {
-    let decode = |octets: &[u8]| {
-        let answer = Answer::decode(octets, Action::Discover, &id(1));
-        answer.and_then(|answer| match answer {
-            Answer::Response(response) => DiscoverResult::decode(&response.body),
-            Answer::Fault(_) => panic!(),
-        })
-    };
-    decode(vectors::DISCOVER_FEDERATED).unwrap();
-    let base = vectors::DISCOVER_FEDERATED;
+    let url = sign_in::authentication_url("https://mdm.example.com/Auth?v=1#top", appru, "alex@example.com");
     assert_eq!(
-        decode(&altered(base, "000000000001</a:RelatesTo>", "000000000009</a:RelatesTo>")).unwrap_err(),
-        MdmError::Unrelated
+        url,
+        "https://mdm.example.com/Auth?v=1&appru=ms-app%3A%2F%2Fs-1-15-2-1%2Fx%3Fa%3D1%26b%3D2&login_hint=alex%40example.com#top"
     );
-    assert_eq!(decode(vectors::GET_POLICIES_RESPONSE).unwrap_err(), MdmError::Unrelated);
-    assert_eq!(decode(&altered(base, "https://mdm", "http://mdm")).unwrap_err().code(), "mdm.value");
-    assert_eq!(
-        decode(&altered(base, "IDiscoveryService/DiscoverResponse", "IDiscoveryService/Discover")).unwrap_err().code(),
-        "mdm.action"
-    );
-    let without =
-        altered(base, "<AuthenticationServiceUrl>https://mdm.example.com/EnrollmentServer/Auth</AuthenticationServiceUrl>", "");
-    assert_eq!(decode(&without).unwrap_err().code(), "mdm.missing");
 }
 
+/// A request as Windows makes it: `!` in a PrintableString, a NUL at its end, and the device's id with a NUL in an extension of its own.
 #[test]
-fn context_items_that_identify_the_device_come_once() {
-    let again = |name: &str, value: &str| {
-        let item =
-            format!("<ac:ContextItem Name=\"{name}\"><ac:Value>{value}</ac:Value></ac:ContextItem></ac:AdditionalContext>");
-        let octets = altered(vectors::ISSUE_USERNAME, "</ac:AdditionalContext>", &item);
-        RequestSecurityToken::decode(request(&octets, Action::RequestSecurityToken).body().unwrap()).map(|one| one.context)
+fn requests_with_the_subjects_of_windows_are_read() {
+    use lanyard_model::key::KeyKind;
+    use lanyard_pki::{
+        crypto::software::{SoftwareSigner, generate},
+        key::Signer,
+        signature::SignatureAlgorithm,
+        tlv::tag,
+        write,
     };
-    assert_eq!(again("DeviceID", DEVICE_ID).unwrap(), context());
-    assert_eq!(again("DeviceID", "00").unwrap_err().code(), "mdm.repeated");
-    assert_eq!(again("Locale", "de-DE").unwrap().others, [("Locale".to_owned(), "de-DE".to_owned())]);
-    assert_eq!(again("Flavour", "vanilla").unwrap().others, [("Flavour".to_owned(), "vanilla".to_owned())]);
-    assert_eq!(again("MAC", "00-00-5E-00-53-03").unwrap().mac.len(), 3);
+    let key = SoftwareSigner::from_pkcs8(&generate(KeyKind::EcP256).unwrap()).unwrap();
+    let text = format!("11111111-2222-4333-8444-555555!{DEVICE_ID}\0");
+    for string in [tag::PRINTABLE_STRING, tag::UTF8_STRING] {
+        let value = write::element(string, text.as_bytes());
+        let attribute = write::sequence(&[write::oid("2.5.4.3".parse().unwrap()), value]);
+        let subject = write::sequence(&[write::set_of(vec![attribute])]);
+        let info = write::sequence(&[
+            write::integer(0),
+            subject,
+            key.public_key().spki.clone(),
+            write::constructed::<Vec<u8>>(tag::context(0), &[]),
+        ]);
+        let algorithm = SignatureAlgorithm::natural(KeyKind::EcP256);
+        let signature = key.sign(algorithm, &info).unwrap();
+        let pkcs10 = lanyard_pki::certificate::encode::assemble(&info, algorithm, &signature);
+        let read = decode_request(&pkcs10, false);
+        assert!(read.is_ok(), "{read:?}");
+    }
 }

@@ -5,7 +5,9 @@
 
 mod enrolment;
 mod hostile;
+mod mutated;
 mod provisioning;
+mod refusals;
 mod renewal;
 mod signature;
 mod vectors;

@@ -30,6 +30,9 @@ vector! {
     FAULT_NOT_ELIGIBLE = "13-soap-fault-noteligibletorenew.xml",
 }
 
+/// The last page of a sign-in, with its placeholders.
+pub const FINAL_PAGE: &[u8] = include_bytes!("../../testdata/windows-mdm/written/02c-federated-final-page.html");
+
 /// The tree of a message.
 pub fn tree(octets: &[u8]) -> Element {
     read(octets, &Limits::SOAP).unwrap()

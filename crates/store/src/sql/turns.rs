@@ -113,11 +113,19 @@ impl Turns {
             // Who else is ready to run may be about to write, too.
             tokio::task::yield_now().await;
         }
-        // Half of them are busy with what comes between their writes.
-        let wanted = at_work / 2;
+        if at_work <= 2 {
+            return;
+        }
         let patience = PATIENCE.saturating_mul(u32::try_from(at_work).unwrap_or(u32::MAX)).min(MOST_PATIENCE);
-        let deadline = Instant::now() + patience;
-        while at_work > 2 {
+        // Half of them are busy with what comes between their writes.
+        let enough = self.until(at_work / 2);
+        let _ = timeout_at(Instant::now() + patience, enough).await;
+        self.state().wanted = None;
+    }
+
+    /// Returns when so many jobs wait.
+    async fn until(&self, wanted: usize) {
+        loop {
             {
                 let mut state = self.state();
                 state.wanted = (state.waiting.len() < wanted).then_some(wanted);
@@ -125,11 +133,8 @@ impl Turns {
                     return;
                 }
             }
-            if timeout_at(deadline, self.enough.notified()).await.is_err() {
-                break;
-            }
+            self.enough.notified().await;
         }
-        self.state().wanted = None;
     }
 
     /// Runs one batch of what waits and answers it. Returns whether the writer would like to rest.
@@ -191,7 +196,10 @@ impl Turns {
     /// Refuses further jobs, waits for the queued ones, and ends the writer.
     pub(crate) async fn close(&self) {
         self.refuse();
-        while self.state().led {
+        loop {
+            if !self.state().led {
+                break;
+            }
             self.idle.notified().await;
         }
         self.finish();
