@@ -233,6 +233,10 @@ impl Flight {
             return Verdict::Continue;
         }
         match item.job.proof {
+            _ if !can_be_shown(item) => {
+                let detail = "the job names no node that could show it".to_owned();
+                Verdict::Land(JobState::Failed { why: Failure::NotShown, code: self.status, detail })
+            }
             Proof::Results => Verdict::Land(JobState::Verified),
             Proof::Unenrolment => Verdict::Park(Some(JobState::Acknowledged { status: self.status })),
             Proof::Get(_) => {
@@ -339,6 +343,16 @@ fn can_check(item: &QueueItem) -> bool {
     let replaces = item.job.commands.len() > 1
         && matches!(item.job.commands.first(), Some(Command::Request(request)) if request.verb == Verb::Delete);
     matches!(item.job.proof, Proof::Get(_)) && !replaces
+}
+
+/// Whether a job names what would show that it was done: a change needs nodes to read, only questions are their own proof.
+fn can_be_shown(item: &QueueItem) -> bool {
+    let is_get = |command: &Command| matches!(command, Command::Request(request) if request.verb == Verb::Get);
+    match &item.job.proof {
+        Proof::Results => item.job.commands.iter().all(is_get),
+        Proof::Get(expectations) => !expectations.is_empty(),
+        Proof::Unenrolment => true,
+    }
 }
 
 fn again_or_failed(item: &QueueItem) -> JobState {

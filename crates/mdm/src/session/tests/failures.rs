@@ -8,7 +8,7 @@ use crate::{
     profile::{
         eap_tls::EapTls,
         inventory,
-        job::{Expect, Job, JobId, OnConflict, add, expect, get, replace},
+        job::{Expect, Job, JobId, OnConflict, Proof, add, expect, get, replace},
         management,
         tests::{scep_profile, wifi_root},
         trusted_certificate::{self, TrustStore},
@@ -326,6 +326,19 @@ fn what_the_device_says_it_did_and_did_not_is_a_failure() {
     let Next::Send(results) = device.receive(&proof, &mut tree) else { panic!() };
     server.read(&results);
     assert_eq!(failed(server.state("name")).0, 404);
+}
+
+#[test]
+fn a_change_that_nothing_could_show_is_not_called_done() {
+    let mut unproven = name_job("pc");
+    unproven.proof = Proof::Get(Vec::new());
+    let mut posing = name_job("pc");
+    posing.proof = Proof::Results;
+    for job in [unproven, posing] {
+        let mut server = Server::new(vec![("name", job)]);
+        server.session(config("1"), &mut tree());
+        assert!(matches!(server.state("name"), JobState::Failed { why: Failure::NotShown, .. }), "{:?}", server.state("name"));
+    }
 }
 
 #[test]
