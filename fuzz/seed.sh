@@ -28,6 +28,16 @@ for file in ../crates/mdm/testdata/windows-mdm/written/*.xml; do
   add xml "$file"
 done
 for file in ../crates/ra/builtin/templates/*.toml ../crates/ra/builtin/profiles/*.toml; do add policy "$file"; done
+for file in ../crates/mdm/testdata/windows-mdm/sessions/*.xml; do
+  add syncml "$file"
+  case "$file" in */3[26]-* | */42*) add structdata "$file" ;; esac
+  sed -n 's/.*<LocURI>\(\.[^<]*\)<.*/\1/p' "$file" | while read -r uri; do
+    printf '%s' "$uri" > /tmp/lanyard-seed.$$
+    add loc_uri /tmp/lanyard-seed.$$
+    printf '%s 81BCAF601DC9DFEC87317D590E7CF1E0FD4D49A1\n' "$uri" > /tmp/lanyard-seed.$$
+    add structdata /tmp/lanyard-seed.$$
+  done
+done
 if [ -d "$vectors" ]; then
   for file in "$vectors"/x509/PKITS_data/certs/*.crt "$vectors"/x509/custom/*.der; do
     for target in certificate extension; do add $target "$file"; done

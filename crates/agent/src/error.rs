@@ -54,8 +54,50 @@ pub enum AgentError {
         missing: Vec<String>,
     },
 
-    /// The URL is not one that SCEP can be spoken to.
-    #[error("'{url}' is not a SCEP URL: {problem}")]
+    /// A management service refused.
+    #[error("the server refused {operation}: {} ({}, {})", printable(&fault.reason), fault.hresult(), fault.hresult().name().unwrap_or("unknown"))]
+    Fault {
+        /// What was asked.
+        operation: &'static str,
+        /// Its fault.
+        fault: Box<lanyard_mdm::soap::Fault>,
+    },
+    /// A management service sent something else than an answer.
+    #[error("the server's answer cannot be used: {0}")]
+    ManagementMessage(#[source] lanyard_mdm::error::MdmError),
+    /// The provisioning document lacks something.
+    #[error("what the server sent does not make a management account: {0}")]
+    Provisioning(&'static str),
+    /// A redirect, which a device follows only when its user accepted it.
+    #[error("the server redirects {operation} elsewhere, which is not followed")]
+    Redirect {
+        /// What was asked.
+        operation: &'static str,
+    },
+    /// The server wants the user to sign in on a web page.
+    #[error("the server wants the user to sign in at {url}")]
+    SignIn {
+        /// The page.
+        url: String,
+    },
+
+    /// The device is under management already.
+    #[error("this device is managed by {server} already")]
+    AlreadyJoined {
+        /// By whom.
+        server: String,
+    },
+    /// The device is not under management.
+    #[error("this device has not joined any management")]
+    NotJoined,
+    /// The identity has ended: a device does not renew by itself any more.
+    #[error("the identity of this device has ended, and is no longer renewed automatically")]
+    Expired,
+    /// Key and certificate of the identity cannot be used for TLS.
+    #[error("the identity cannot be used for TLS: {0}")]
+    TlsIdentity(String),
+    /// The URL is not one that can be spoken to.
+    #[error("'{url}' cannot be used: {problem}")]
     Url {
         /// As given.
         url: String,
@@ -138,6 +180,15 @@ impl AgentError {
             Self::Downgrade(_) => "agent.downgrade",
             Self::Answer(_) => "agent.answer",
             Self::OtherNames { .. } => "agent.other-names",
+            Self::Fault { .. } => "agent.fault",
+            Self::ManagementMessage(_) => "agent.management-message",
+            Self::Provisioning(_) => "agent.provisioning",
+            Self::Redirect { .. } => "agent.redirect",
+            Self::SignIn { .. } => "agent.sign-in",
+            Self::AlreadyJoined { .. } => "agent.already-joined",
+            Self::NotJoined => "agent.not-joined",
+            Self::Expired => "agent.expired",
+            Self::TlsIdentity(_) => "agent.tls-identity",
             Self::Url { .. } => "agent.url",
             Self::Fingerprint(_) => "agent.fingerprint",
             Self::KeyKind(_) => "agent.key-kind",
@@ -182,6 +233,16 @@ impl AgentError {
             Self::OtherNames { .. } => {
                 "ask the administrator which names the record of this device has, or accept them with --accept-other-names"
             }
+            Self::Fault { .. } => "tell the administrator, who finds the cause in 'lanyard audit list'",
+            Self::ManagementMessage(_) | Self::Provisioning(_) => {
+                "check that the address is that of the management server; if it is, tell the administrator"
+            }
+            Self::Redirect { .. } => "give the address that it redirects to, if you trust it",
+            Self::SignIn { .. } => "sign in on that page and give the token with --token-file",
+            Self::AlreadyJoined { .. } => "run 'lanyard device leave' first",
+            Self::NotJoined => "run 'lanyard device join https://…' first",
+            Self::Expired => "renew with the user's password: lanyard device renew-management --password-file F, or join again",
+            Self::TlsIdentity(_) => "run 'lanyard device leave' and join again",
             Self::Url { .. } => "give a URL such as http://ca.example.org/scep/devices",
             Self::Fingerprint(_) => "copy the SHA-256 fingerprint from 'lanyard ca show' on the server",
             Self::KeyKind(_) => "ask for --key rsa:2048, rsa:3072 or rsa:4096",
@@ -197,6 +258,18 @@ impl AgentError {
             Self::Interrupted => "run 'lanyard device resume'",
         };
         text.to_owned()
+    }
+
+    /// What a Windows device would write down about a failed renewal.
+    #[must_use]
+    pub fn hresult(&self) -> u32 {
+        use lanyard_mdm::hresult::Hresult;
+        match self {
+            Self::Fault { fault, .. } => fault.hresult().0,
+            Self::HttpStatus { status, .. } => Hresult::of_http_status(*status).0,
+            // E_FAIL.
+            _ => 0x8000_4005,
+        }
     }
 
     /// Whether sending the same message again may help.

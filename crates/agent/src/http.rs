@@ -13,12 +13,13 @@ use hyper_util::{
 };
 use lanyard_model::text::printable;
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, ConfigBuilder, RootCertStore,
+    client::WantsClientCert,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
 };
 
-use crate::error::AgentError;
+use crate::{error::AgentError, key::DeviceKey, store::Identity};
 
 /// Longest body that is read, in octets.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -55,16 +56,32 @@ impl HttpClient {
     /// # Errors
     /// [`AgentError::TlsRoots`].
     pub fn for_uri(uri: &Uri, tls_roots: Option<&[u8]>) -> Result<Self, AgentError> {
+        Ok(Self::with_tls(Self::believing(uri, tls_roots)?.with_no_client_auth()))
+    }
+
+    fn believing(uri: &Uri, tls_roots: Option<&[u8]>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, AgentError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|e| AgentError::TlsRoots(e.to_string()))?;
         let https = uri.scheme() == Some(&Scheme::HTTPS);
-        let builder = match tls_roots {
+        Ok(match tls_roots {
             Some(pem) => builder.with_root_certificates(pem_roots(pem)?),
             None if https => builder.with_native_roots().map_err(|e| AgentError::TlsRoots(e.to_string()))?,
             None => builder.with_root_certificates(RootCertStore::empty()),
-        };
-        Ok(Self::with_tls(builder.with_no_client_auth()))
+        })
+    }
+
+    /// A client that shows this identity to servers that ask for one.
+    ///
+    /// # Errors
+    /// [`AgentError::TlsRoots`]; [`AgentError::TlsIdentity`] when the key does not fit.
+    pub fn with_identity(uri: &Uri, tls_roots: Option<&[u8]>, identity: &Identity, key: &DeviceKey) -> Result<Self, AgentError> {
+        let issuers = identity.chain.iter().filter(|one| !one.is_self_issued());
+        let chain = std::iter::once(&identity.certificate).chain(issuers);
+        let chain = chain.map(|one| CertificateDer::from(one.der().to_vec())).collect();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.pkcs8().expose().to_vec()));
+        let tls = Self::believing(uri, tls_roots)?.with_client_auth_cert(chain, key);
+        Ok(Self::with_tls(tls.map_err(|e| AgentError::TlsIdentity(e.to_string()))?))
     }
 
     fn with_tls(tls: ClientConfig) -> Self {

@@ -103,17 +103,29 @@ impl DeviceStore {
         Ok(ids)
     }
 
+    /// Keeps certificates that are to be trusted, each in the place for its kind.
+    pub(crate) fn trust(&self, certificates: &[Certificate]) -> Result<(), AgentError> {
+        for certificate in certificates {
+            self.save_certificate(if certificate.is_self_issued() { ROOT } else { CA }, certificate)?;
+        }
+        Ok(())
+    }
+
     /// Keeps the issuers of a certificate, nearest first, pinned CA last.
     pub(crate) fn save_issuers(&self, chain: &[Certificate]) -> Result<(), AgentError> {
         for (position, certificate) in chain.iter().enumerate() {
-            let room = if position + 1 == chain.len() { ROOT } else { CA };
-            let name: String = certificate.fingerprint().iter().map(|octet| format!("{octet:02x}")).collect();
-            let path = self.root.join(room).join(format!("{name}.pem"));
-            if !path.exists() {
-                files::replace(&path, pem::encode(pem::CERTIFICATE, certificate.der()).as_bytes())?;
-            }
+            self.save_certificate(if position + 1 == chain.len() { ROOT } else { CA }, certificate)?;
         }
         Ok(())
+    }
+
+    fn save_certificate(&self, room: &str, certificate: &Certificate) -> Result<(), AgentError> {
+        let name: String = certificate.fingerprint().iter().map(|octet| format!("{octet:02x}")).collect();
+        let path = self.root.join(room).join(format!("{name}.pem"));
+        if path.exists() {
+            return Ok(());
+        }
+        files::replace(&path, pem::encode(pem::CERTIFICATE, certificate.der()).as_bytes())
     }
 }
 

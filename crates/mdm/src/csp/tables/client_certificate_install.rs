@@ -1,0 +1,53 @@
+//! ClientCertificateInstall (since 10586): PKCS#12 files and SCEP enrolments. All nodes of one request belong in one Atomic.
+
+use crate::csp::{Csp, Format::*, NodeSpec, Scopes};
+
+/// ClientCertificateInstall, in both trees: the machine's store and the enrolled user's.
+pub static CLIENT_CERTIFICATE_INSTALL: Csp = Csp {
+    name: "ClientCertificateInstall",
+    base: &["Vendor", "MSFT", "ClientCertificateInstall"],
+    scopes: Scopes::Both,
+    ignore_case: false,
+    nodes: &[
+        NodeSpec::interior("", "G"),
+        NodeSpec::interior("PFXCertInstall", "G"),
+        NodeSpec::many("PFXCertInstall/<UniqueID>", "AGRD"),
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/KeyLocation", Int, "AGR").range(1, 4),
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/ContainerName", Chr, "AGR"),
+        // Adding it starts the import.
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/PFXCertBlob", Bin, "AGR"),
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/PFXCertPassword", Chr, "AGR"),
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/PFXCertPasswordEncryptionType", Int, "AGR").default("0").range(0, 2),
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/PFXCertPasswordEncryptionStore", Chr, "AGR"),
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/PFXKeyExportable", Bool, "AGR").default("true"),
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/Thumbprint", Chr, "G"),
+        NodeSpec::leaf("PFXCertInstall/<UniqueID>/Status", Int, "G"),
+        NodeSpec::interior("SCEP", "G"),
+        NodeSpec::many("SCEP/<UniqueID>", "AGRD"),
+        NodeSpec::optional("SCEP/<UniqueID>/Install", "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/ServerURL", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/Challenge", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/EKUMapping", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/KeyUsage", Int, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/SubjectName", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/KeyProtection", Int, "AGRD").default("3").range(1, 4),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/RetryDelay", Int, "AGRD").default("5").range(1, 2_147_483_647),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/RetryCount", Int, "AGRD").default("3").range(0, 2_147_483_647),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/TemplateName", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/KeyLength", Int, "AGRD").one_of(&["1024", "2048", "4096"]),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/HashAlgorithm", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/CAThumbprint", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/SubjectAlternativeNames", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/ValidPeriod", Chr, "AGRD").default("Days").one_of(&["Days", "Months", "Years"]),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/ValidPeriodUnits", Int, "AGRD").default("0"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/ContainerName", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/CustomTextToShowInPrompt", Chr, "AGRD"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/AADKeyIdentifierList", Chr, "AGRD").since(15063),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/AttestPrivateKey", Int, "AG").range(0, 2),
+        NodeSpec::leaf("SCEP/<UniqueID>/Install/Enroll", Null, "X"),
+        NodeSpec::leaf("SCEP/<UniqueID>/CertThumbprint", Chr, "G"),
+        NodeSpec::leaf("SCEP/<UniqueID>/Status", Int, "G").one_of(&["1", "2", "16", "32"]),
+        NodeSpec::leaf("SCEP/<UniqueID>/ErrorCode", Int, "G"),
+        NodeSpec::leaf("SCEP/<UniqueID>/RespondentServerUrl", Chr, "G"),
+    ],
+};
