@@ -9,6 +9,7 @@ pub mod body;
 pub mod client_address;
 pub mod health;
 pub mod listen;
+pub mod management;
 pub mod ndes_page;
 pub mod pki;
 pub mod router;

@@ -7,7 +7,7 @@ use axum::{
     routing::{any, get},
 };
 
-use super::{health, ndes_page, pki, scep};
+use super::{health, management, ndes_page, pki, scep};
 use crate::{api, state::Server};
 
 /// What plain HTTP answers.
@@ -40,7 +40,7 @@ pub fn secure(server: Arc<Server>) -> Router {
 
 /// What the listener for managed devices answers. Every request has the extension [`super::listen::ClientCertificate`].
 pub fn managed(server: Arc<Server>) -> Router {
-    Router::new().with_state(server)
+    Router::new().route(management::PATH, any(management::service)).with_state(server)
 }
 
 /// What the administrator's socket answers.
