@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use lanyard_model::{id::ProfileName, network::Network, time::Span};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::ServerError, ldap::settings::LdapSettings};
+use crate::{error::ServerError, ldap::settings::LdapSettings, mdm::settings::MdmSettings};
 
 /// The configuration as read. Unknown keys refuse to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Config {
     /// Directory from which users and devices are read; absent means that only the records here count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ldap: Option<LdapSettings>,
+    /// Windows enrolment and management; absent means that it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mdm: Option<MdmSettings>,
 }
 
 /// Listeners.
@@ -46,6 +49,9 @@ pub struct Listen {
     pub http: SocketAddr,
     /// HTTPS: the same.
     pub https: SocketAddr,
+    /// HTTPS for managed devices, which show their certificate. Needed where there is a section `mdm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mdm: Option<SocketAddr>,
 }
 
 /// CRLs.
@@ -160,6 +166,14 @@ impl Config {
         if let Some(ldap) = &config.ldap {
             ldap.check().map_err(fault)?;
         }
+        if let Some(mdm) = &config.mdm {
+            mdm.check().map_err(fault)?;
+            if config.listen.mdm.is_none() {
+                return Err(fault(
+                    "listen.mdm is missing: managed devices need a listener that asks for their certificate".into(),
+                ));
+            }
+        }
         Ok(config)
     }
 
@@ -188,6 +202,7 @@ ndes-profile = "{ndes}"
 http = "{http}"
 # The same over TLS.
 https = "{https}"
+{mdm_listener}
 
 [crl]
 # From thisUpdate to nextUpdate.
@@ -231,13 +246,17 @@ field = "{field}"
 # base = "OU=People,DC=example,DC=org"
 # filter = "(&(objectClass=user)(sAMAccountName={{name}}))"
 # attributes = {{ upn = "userPrincipalName", email = "mail", display-name = "displayName" }}
-"#,
+
+{mdm}"#,
             organization = quote(&self.organization),
             url = quote(&self.url),
             names = names.join(", "),
             ndes = self.ndes_profile,
             http = self.listen.http,
             https = self.listen.https,
+            mdm_listener = self.listen.mdm.map_or_else(String::new, |address| format!(
+                "# HTTPS for managed devices: asks for their certificate, which no first enrolment may be asked for.\nmdm = \"{address}\""
+            )),
             lifetime = self.crl.lifetime,
             refresh = self.crl.refresh,
             root_lifetime = self.crl.root_lifetime,
@@ -252,6 +271,7 @@ field = "{field}"
             wrong_window = self.limits.wrong_challenge_window,
             trusted = self.proxies.trusted.iter().map(|n| quote(&n.to_string())).collect::<Vec<_>>().join(", "),
             field = self.proxies.field,
+            mdm = self.mdm.as_ref().map(MdmSettings::to_commented_text).unwrap_or_default(),
         )
     }
 }
@@ -264,13 +284,18 @@ mod tests {
         Config {
             organization: "Exämple \"Org\"".into(),
             url: "http://pki.example.org".into(),
-            listen: Listen { http: "127.0.0.1:8080".parse().unwrap(), https: "127.0.0.1:8443".parse().unwrap() },
+            listen: Listen {
+                http: "127.0.0.1:8080".parse().unwrap(),
+                https: "127.0.0.1:8443".parse().unwrap(),
+                mdm: "127.0.0.1:8444".parse().ok(),
+            },
             tls_names: vec!["dns:localhost".into(), "ip:127.0.0.1".into()],
             crl: Crl::default(),
             limits: Limits::default(),
             proxies: Proxies { trusted: vec!["10.0.0.0/8".parse().unwrap()], ..Proxies::default() },
             ndes_profile: default_profile(),
             ldap: None,
+            mdm: Some(MdmSettings::default()),
         }
     }
 
@@ -290,9 +315,12 @@ mod tests {
     #[test]
     fn unknown_keys_and_impossible_values_are_refused() {
         let text = sample().to_commented_text();
-        for (from, to) in
-            [("[crl]", "[crl]\nlifetimes = \"1d\""), ("http://pki", "https://pki"), ("refresh = \"1d\"", "refresh = \"9d\"")]
-        {
+        for (from, to) in [
+            ("[crl]", "[crl]\nlifetimes = \"1d\""),
+            ("http://pki", "https://pki"),
+            ("retry-interval = \"4d\"", "retry-interval = \"60d\""),
+            ("refresh = \"1d\"", "refresh = \"9d\""),
+        ] {
             assert!(Config::from_text(&text.replace(from, to), Path::new("lanyard.toml")).is_err(), "{to}");
         }
     }

@@ -39,6 +39,7 @@ use crate::{
     error::ServerError,
     flow::service_certificate,
     installation::{Installation, create_dir, create_file},
+    mdm::settings::MdmSettings,
 };
 
 /// Id of the sealed master secret that challenge keys and other server secrets are derived from.
@@ -64,6 +65,8 @@ pub struct Plan {
     pub http: SocketAddr,
     /// HTTPS address.
     pub https: SocketAddr,
+    /// Address of HTTPS for managed devices.
+    pub mdm: SocketAddr,
     /// Further names in the server certificate.
     pub tls_names: Vec<String>,
     /// Address of an empty database that several nodes will share; a file in the directory when absent.
@@ -167,13 +170,14 @@ fn config(plan: &Plan) -> Config {
     Config {
         organization: plan.organization.clone(),
         url: plan.url.clone().unwrap_or_else(|| format!("http://{}", plan.http)).trim_end_matches('/').to_owned(),
-        listen: Listen { http: plan.http, https: plan.https },
+        listen: Listen { http: plan.http, https: plan.https, mdm: Some(plan.mdm) },
         tls_names,
         crl: Crl::default(),
         limits: Limits::default(),
         proxies: Proxies::default(),
         ndes_profile: crate::config::default_profile(),
         ldap: None,
+        mdm: Some(MdmSettings::default()),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod installation;
 pub mod jobs;
 pub mod keyring;
 pub mod ldap;
+pub mod mdm;
 pub mod modules;
 pub mod move_database;
 pub mod policy_files;

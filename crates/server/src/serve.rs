@@ -57,6 +57,8 @@ pub struct Listen {
     pub http: Option<SocketAddr>,
     /// HTTPS.
     pub https: Option<SocketAddr>,
+    /// HTTPS for managed devices.
+    pub mdm: Option<SocketAddr>,
 }
 
 /// A running server.
@@ -67,6 +69,8 @@ pub struct Running {
     pub http: SocketAddr,
     /// Address of HTTPS.
     pub https: SocketAddr,
+    /// Address of HTTPS for managed devices, where management is on.
+    pub mdm: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     owns_socket: bool,
@@ -90,6 +94,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let mut config = Config::from_text(&read_file(&installation.config())?, &installation.config())?;
     config.listen.http = listen.http.unwrap_or(config.listen.http);
     config.listen.https = listen.https.unwrap_or(config.listen.https);
+    config.listen.mdm = listen.mdm.or(config.listen.mdm);
     let shared = database::is_shared(&installation);
     let store = database::open(&installation).await?;
     let now = clock.now();
@@ -168,9 +173,12 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     let https = bind(server.config.listen.https)?;
     let address = |l: &TcpListener| l.local_addr().map_err(|source| ServerError::Listen { address: "?".into(), source });
     let (http_address, https_address) = (address(&http)?, address(&https)?);
+    let mdm = server.config.mdm.as_ref().and(server.config.listen.mdm).map(bind).transpose()?;
+    let mdm_address = mdm.as_ref().map(address).transpose()?;
     // After a long rest the server certificate may have ended; without one there is nothing to accept with.
     runner::lead_if_needed(&server).await?;
-    let acceptor = acceptor(&server)?;
+    let acceptor = acceptor(&server, tls::acceptor)?;
+    let managed = acceptor_of_devices(&server)?;
     // The first CRLs exist before anybody can ask for them.
     if server.leadership.leads() {
         crate::flow::crl::refresh(&server).await?;
@@ -184,15 +192,19 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     let administrator = router::administrator(Arc::clone(&server));
     let owns_socket = admin.is_some();
     let mut tasks = vec![
-        tokio::spawn(serve_tcp(http, public, None, Arc::clone(&server), stopping.clone())),
-        tokio::spawn(serve_tcp(https, secure, Some(acceptor), Arc::clone(&server), stopping.clone())),
+        tokio::spawn(serve_tcp("http", http, public, None, Arc::clone(&server), stopping.clone())),
+        tokio::spawn(serve_tcp("https", https, secure, Some(acceptor), Arc::clone(&server), stopping.clone())),
     ];
+    if let Some(mdm) = mdm {
+        let router = router::managed(Arc::clone(&server));
+        tasks.push(tokio::spawn(serve_tcp("mdm", mdm, router, Some(managed), Arc::clone(&server), stopping.clone())));
+    }
     if let Some(admin) = admin {
         tasks.push(tokio::spawn(serve_unix(admin, administrator, server.config.limits.clone(), stopping.clone())));
     }
     tasks.push(tokio::spawn(runner::run(Arc::clone(&server), stopping)));
     tracing::info!(http = %http_address, https = %https_address, "serving");
-    Ok(Running { server, http: http_address, https: https_address, stop, tasks, owns_socket })
+    Ok(Running { server, http: http_address, https: https_address, mdm: mdm_address, stop, tasks, owns_socket })
 }
 
 /// Connections that may wait to be accepted, as far as the system allows: a burst of devices must not overflow the queue, because clients
@@ -210,23 +222,30 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
     listen().map_err(|source| ServerError::Listen { address: address.to_string(), source })
 }
 
-/// Makes acceptors; a renewed server certificate is used from the next connection on.
-fn acceptor(server: &Arc<Server>) -> Result<Acceptor, ServerError> {
+/// Makes acceptors; what changes in the keyring, such as a renewed server certificate or a new authority, counts from the next connection on.
+fn acceptor(
+    server: &Arc<Server>,
+    make: impl Fn(&Keyring) -> Result<TlsAcceptor, ServerError> + Send + Sync + 'static,
+) -> Result<Acceptor, ServerError> {
     let ring = server.keyring.get();
-    let first = (ring.tls().map(|t| t.certificate.fingerprint()), tls::acceptor(&ring)?);
-    let (server, current) = (Arc::clone(server), std::sync::Mutex::new(first));
+    let first = make(&ring)?;
+    let (server, current) = (Arc::clone(server), std::sync::Mutex::new((ring, first)));
     Ok(Arc::new(move || -> TlsAcceptor {
         let ring = server.keyring.get();
-        let newest = ring.tls().map(|t| t.certificate.fingerprint());
         let mut current = current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if current.0 != newest {
-            match tls::acceptor(&ring) {
-                Ok(acceptor) => *current = (newest, acceptor),
-                Err(error) => tracing::error!(%error, "the renewed server certificate cannot be used"),
+        if !Arc::ptr_eq(&current.0, &ring) {
+            match make(&ring) {
+                Ok(acceptor) => *current = (ring, acceptor),
+                Err(error) => tracing::error!(%error, "the renewed keyring cannot be used for TLS"),
             }
         }
         current.1.clone()
     }))
+}
+
+fn acceptor_of_devices(server: &Arc<Server>) -> Result<Acceptor, ServerError> {
+    let clock = Arc::clone(&server.clock);
+    acceptor(server, move |ring| tls::acceptor_of_devices(ring, Arc::clone(&clock)))
 }
 
 impl Running {

@@ -68,6 +68,8 @@ pub struct TestServer {
     pub http: SocketAddr,
     /// Address of HTTPS.
     pub https: SocketAddr,
+    /// Address of HTTPS for managed devices.
+    pub mdm: SocketAddr,
     /// Its administrator's socket.
     pub admin: Admin,
     running: Running,
@@ -133,6 +135,7 @@ impl Builder {
             url: Some(URL.into()),
             http: any,
             https: any,
+            mdm: any,
             tls_names: Vec::new(),
             database: self.database.map(SecretText::new),
         };
@@ -201,8 +204,8 @@ impl TestServer {
         let shared: Arc<dyn Clock> = Arc::<ShiftedClock>::clone(&clock);
         let server = serve::open(&site.dir, Unseal::File(site.unseal.clone()), shared).await.expect("open");
         let running = serve::start(Arc::clone(&server)).await.expect("start");
-        let (http, https) = (running.http, running.https);
-        Self { admin: Admin::of(&site.dir), site, clock, server, http, https, running }
+        let (http, https, mdm) = (running.http, running.https, running.mdm.expect("a listener for managed devices"));
+        Self { admin: Admin::of(&site.dir), site, clock, server, http, https, mdm, running }
     }
 
     /// Stops in an orderly way.

@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Address of the HTTPS listener.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     https: SocketAddr,
+    /// Address of the HTTPS listener for managed devices, which asks for their certificate.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8444")]
+    mtls: SocketAddr,
     /// PostgreSQL database that several nodes will share, as postgres://user@host/name; it must exist and be empty. Without it, the
     /// data lie in the directory. A password in the address is kept in DIR/database.url, readable by its owner alone.
     #[arg(long, value_name = "URL", conflicts_with = "database_file")]
@@ -93,6 +96,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         url: arguments.url,
         http: arguments.http,
         https: arguments.https,
+        mdm: arguments.mtls,
         tls_names: arguments.tls_name,
         database,
     };

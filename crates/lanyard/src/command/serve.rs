@@ -17,7 +17,7 @@ use crate::print;
 #[derive(Args)]
 #[command(after_help = "Example:\n  lanyard serve --dir /var/lib/lanyard --unseal-file /etc/lanyard/unseal.key\n\n\
     A second node on the same shared database:\n  \
-    lanyard serve --dir ca --unseal-file unseal.key --http 127.0.0.1:8081 --https 127.0.0.1:8444\n\n\
+    lanyard serve --dir ca --unseal-file unseal.key --http 127.0.0.1:8081 --https 127.0.0.1:8445 --mtls 127.0.0.1:8446\n\n\
     Stops in an orderly way on SIGINT and SIGTERM: open requests finish, at most 10 seconds.")]
 pub struct Arguments {
     /// Data directory that `lanyard init` created.
@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Address of the HTTPS listener, likewise.
     #[arg(long, value_name = "ADDR")]
     https: Option<SocketAddr>,
+    /// Address of the HTTPS listener for managed devices, likewise.
+    #[arg(long, value_name = "ADDR")]
+    mtls: Option<SocketAddr>,
     /// Only check configuration, keys, templates and profiles, and end.
     #[arg(long)]
     check_config: bool,
@@ -47,7 +50,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             }
         },
     };
-    let listen = Listen { http: arguments.http, https: arguments.https };
+    let listen = Listen { http: arguments.http, https: arguments.https, mdm: arguments.mtls };
     let server = match open_on(&arguments.dir, unseal, Arc::new(SystemClock), listen).await {
         Ok(server) => server,
         Err(error) => return print::fail(&format!("{} [{}]", chain(&error), error.code()), None),

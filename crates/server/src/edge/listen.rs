@@ -52,8 +52,15 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Serves plain HTTP, or HTTPS when there is an acceptor, until told to stop.
+/// The certificate that a client has shown in TLS, DER: its chain to one of our authorities, its purpose and its dates are verified, and that
+/// it has the key. Whether it is revoked, and whose it is, is for each request to find out. Every request of the listener for managed devices
+/// has this extension, and no other request has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate(pub Vec<u8>);
+
+/// Serves plain HTTP, or HTTPS when there is an acceptor, until told to stop. The name is the listener's, for its counters.
 pub async fn serve_tcp(
+    name: &'static str,
     listener: TcpListener,
     router: Router,
     tls: Option<Acceptor>,
@@ -62,7 +69,6 @@ pub async fn serve_tcp(
 ) {
     let places = Arc::new(Semaphore::new(server.config.limits.connections));
     let graceful = GracefulShutdown::new();
-    let name = if tls.is_some() { "https" } else { "http" };
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
@@ -87,9 +93,13 @@ pub async fn serve_tcp(
             let _place = place;
             let peer = Peer::Network(address);
             match tls {
-                None => connection(stream, router, peer, &limits, watcher).await,
+                None => connection(stream, router, Client { peer, certificate: None }, &limits, watcher).await,
                 Some(acceptor) => match timeout(seconds(&limits.handshake_timeout), acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, router, peer, &limits, watcher).await,
+                    Ok(Ok(stream)) => {
+                        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                        let certificate = shown.map(|der| ClientCertificate(der.to_vec()));
+                        connection(stream, router, Client { peer, certificate }, &limits, watcher).await;
+                    }
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
                     Err(_) => server.telemetry.count("lanyard_http_refused_total", &[("cause", "slow-handshake".into())]),
                 },
@@ -121,7 +131,10 @@ pub async fn serve_unix(listener: UnixListener, router: Router, limits: Limits, 
         // Without a known user there is nobody to audit: such a connection is dropped.
         let Ok(uid) = stream.peer_cred().map(|c| c.uid()) else { continue };
         let (router, limits, watcher) = (router.clone(), limits.clone(), graceful.watcher());
-        tokio::spawn(async move { connection(stream, router, Peer::Local(uid), &limits, watcher).await });
+        tokio::spawn(async move {
+            let client = Client { peer: Peer::Local(uid), certificate: None };
+            connection(stream, router, client, &limits, watcher).await;
+        });
     }
     let _ = timeout(GRACE, graceful.shutdown()).await;
 }
@@ -136,14 +149,21 @@ fn seconds(span: &lanyard_model::time::Span) -> Duration {
     Duration::from_secs(u64::try_from(span.secs()).unwrap_or(10))
 }
 
+/// Who is at the other end of a connection, and what they have shown.
+#[derive(Clone)]
+struct Client {
+    peer: Peer,
+    certificate: Option<ClientCertificate>,
+}
+
 /// Serves one connection. The head of each request must come within its time, which also ends idle connections.
-async fn connection<S>(stream: S, router: Router, peer: Peer, limits: &Limits, watcher: Watcher)
+async fn connection<S>(stream: S, router: Router, client: Client, limits: &Limits, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let (router, peer) = (router.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(answer(router, peer, request).await) }
+        let (router, client) = (router.clone(), client.clone());
+        async move { Ok::<_, Infallible>(answer(router, client, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -156,12 +176,15 @@ where
     }
 }
 
-async fn answer(router: Router, peer: Peer, mut request: Request<Incoming>) -> Response {
+async fn answer(router: Router, client: Client, mut request: Request<Incoming>) -> Response {
     let octets: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if octets > MAX_FIELD_OCTETS {
         return StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response();
     }
-    request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(client.peer);
+    if let Some(certificate) = client.certificate {
+        request.extensions_mut().insert(certificate);
+    }
     let answered = AssertUnwindSafe(router.oneshot(request.map(Body::new))).catch_unwind().await;
     match answered {
         Ok(Ok(response)) => response,

@@ -38,6 +38,11 @@ pub fn secure(server: Arc<Server>) -> Router {
     common().route("/certsrv/mscep_admin/", page()).route("/certsrv/mscep_admin", page()).merge(remote).with_state(server)
 }
 
+/// What the listener for managed devices answers. Every request has the extension [`super::listen::ClientCertificate`].
+pub fn managed(server: Arc<Server>) -> Router {
+    Router::new().with_state(server)
+}
+
 /// What the administrator's socket answers.
 pub fn administrator(server: Arc<Server>) -> Router {
     api::router::router(server)

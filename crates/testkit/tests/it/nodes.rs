@@ -38,7 +38,7 @@ async fn site() -> Site {
 
 /// A further node on the same directory.
 async fn node(site: &Site) -> Process {
-    Process::serve_with(site, &["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]).await
+    Process::serve_with(site, &["--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--mtls", "127.0.0.1:0"]).await
 }
 
 /// Sends a message until a node decides: whoever got no answer, or PENDING because a killed node was about to sign, asks again, as

@@ -69,6 +69,7 @@ impl Site {
             url: Some("http://pki.example".into()),
             http: any,
             https: any,
+            mdm: any,
             tls_names: Vec::new(),
             database: database.map(SecretText::new),
         };

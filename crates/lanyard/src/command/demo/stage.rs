@@ -41,7 +41,7 @@ impl Stage {
             }
         };
         let (ca, unseal) = (dir.join("ca"), dir.join("unseal.key"));
-        let (http, https) = (free_port().map_err(io)?, free_port().map_err(io)?);
+        let (http, https, mdm) = (free_port().map_err(io)?, free_port().map_err(io)?, free_port().map_err(io)?);
         let plan = Plan {
             dir: ca.clone(),
             organization: "Example".into(),
@@ -50,6 +50,7 @@ impl Stage {
             url: None,
             http,
             https,
+            mdm,
             tls_names: Vec::new(),
             database: None,
         };
