@@ -49,6 +49,7 @@ fn a_fleet_that_enrols_in_one_moment_ends_evenly_over_the_spread() {
     let mut counts = vec![0_u32; usize::try_from(hours).unwrap()];
     for n in 0..4000_u32 {
         scene.request.content.key.digest = lanyard_pki::crypto::digest::sha256(&n.to_be_bytes());
+        scene.request.signer_key_digest = scene.request.content.key.digest;
         let content = granted(scene.decide()).content().clone();
         assert_eq!(content.not_after.secs() - content.not_before.secs() + 1, 365 * 86_400);
         let back = scene.now.secs() - 3600 - content.not_before.secs();
