@@ -81,6 +81,13 @@ pub enum AgentError {
         url: String,
     },
 
+    /// The management server refused the session.
+    #[error("the management server refused the session with status {status}")]
+    SessionRefused {
+        /// SyncML status.
+        status: u16,
+    },
+
     /// The device is under management already.
     #[error("this device is managed by {server} already")]
     AlreadyJoined {
@@ -185,6 +192,7 @@ impl AgentError {
             Self::Provisioning(_) => "agent.provisioning",
             Self::Redirect { .. } => "agent.redirect",
             Self::SignIn { .. } => "agent.sign-in",
+            Self::SessionRefused { .. } => "agent.session-refused",
             Self::AlreadyJoined { .. } => "agent.already-joined",
             Self::NotJoined => "agent.not-joined",
             Self::Expired => "agent.expired",
@@ -233,7 +241,9 @@ impl AgentError {
             Self::OtherNames { .. } => {
                 "ask the administrator which names the record of this device has, or accept them with --accept-other-names"
             }
-            Self::Fault { .. } => "tell the administrator, who finds the cause in 'lanyard audit list'",
+            Self::Fault { .. } | Self::SessionRefused { .. } => {
+                "tell the administrator, who finds the cause in 'lanyard audit list'"
+            }
             Self::ManagementMessage(_) | Self::Provisioning(_) => {
                 "check that the address is that of the management server; if it is, tell the administrator"
             }
@@ -241,7 +251,9 @@ impl AgentError {
             Self::SignIn { .. } => "sign in on that page and give the token with --token-file",
             Self::AlreadyJoined { .. } => "run 'lanyard device leave' first",
             Self::NotJoined => "run 'lanyard device join https://…' first",
-            Self::Expired => "renew with the user's password: lanyard device renew-management --password-file F, or join again",
+            Self::Expired => {
+                "renew with the user's password: lanyard device sync --renew-with-password-file F, or leave and join again"
+            }
             Self::TlsIdentity(_) => "run 'lanyard device leave' and join again",
             Self::Url { .. } => "give a URL such as http://ca.example.org/scep/devices",
             Self::Fingerprint(_) => "copy the SHA-256 fingerprint from 'lanyard ca show' on the server",

@@ -1,5 +1,7 @@
 //! What a joined device keeps besides keys and certificates.
 
+use std::collections::BTreeMap;
+
 use lanyard_mdm::provisioning::{AppAuth, AuthType, ProvisioningDocument};
 use lanyard_model::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,7 @@ use crate::{
 
 const FOLDER: &str = "mdm";
 const FILE: &str = "account.json";
+const NODES: &str = "nodes.json";
 
 /// The management account of a device. It holds the secrets of the account and is as private as a key.
 ///
@@ -59,6 +62,9 @@ pub struct Account {
     /// `SessionID` used last.
     #[serde(default)]
     pub session: u32,
+    /// Requests for certificates that servers hold, by the nodes that asked for them.
+    #[serde(default)]
+    pub requests: BTreeMap<String, LocalId>,
 }
 
 /// A name and a secret of the account.
@@ -137,6 +143,7 @@ impl Account {
             synced_at: None,
             poll_minutes: poll,
             session: 0,
+            requests: BTreeMap::new(),
         })
     }
 
@@ -194,6 +201,22 @@ impl DeviceStore {
         files::make_folder(&folder)?;
         let path = folder.join(FILE);
         let text = serde_json::to_vec_pretty(account).map_err(|error| AgentError::damaged(&path, error))?;
+        files::replace(&path, &text)
+    }
+
+    /// The nodes that the management set, as text.
+    pub(crate) fn load_nodes(&self) -> Result<Vec<(String, Option<String>)>, AgentError> {
+        let path = self.path().join(FOLDER).join(NODES);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        files::check_private(&path)?;
+        serde_json::from_slice(&files::read(&path)?).map_err(|error| AgentError::damaged(&path, error))
+    }
+
+    pub(crate) fn save_nodes(&self, nodes: &[(String, Option<String>)]) -> Result<(), AgentError> {
+        let path = self.path().join(FOLDER).join(NODES);
+        let text = serde_json::to_vec(nodes).map_err(|error| AgentError::damaged(&path, error))?;
         files::replace(&path, &text)
     }
 

@@ -111,6 +111,37 @@ impl DeviceStore {
         Ok(())
     }
 
+    /// Certificates that are trusted: roots, then intermediates. Files that cannot be read are passed over.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`] when the store itself cannot be read.
+    pub fn trusted(&self) -> Result<(Vec<Certificate>, Vec<Certificate>), AgentError> {
+        Ok((self.certificates_in(ROOT)?, self.certificates_in(CA)?))
+    }
+
+    fn certificates_in(&self, room: &str) -> Result<Vec<Certificate>, AgentError> {
+        let folder = self.root.join(room);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(AgentError::io("reading", &folder))?.flatten() {
+            let text = files::read_text(&entry.path()).ok();
+            let der = text.and_then(|text| pem::decode(pem::CERTIFICATE, &text).ok());
+            found.extend(der.and_then(|der| Certificate::decode(&der).ok()));
+        }
+        found.sort_by_key(Certificate::fingerprint);
+        Ok(found)
+    }
+
+    /// Trusts a certificate no longer.
+    pub(crate) fn distrust(&self, certificate: &Certificate) -> Result<(), AgentError> {
+        for room in [ROOT, CA] {
+            let path = self.root.join(room).join(format!("{}.pem", name_of(certificate)));
+            if path.exists() {
+                fs::remove_file(&path).map_err(AgentError::io("removing", &path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps the issuers of a certificate, nearest first, pinned CA last.
     pub(crate) fn save_issuers(&self, chain: &[Certificate]) -> Result<(), AgentError> {
         for (position, certificate) in chain.iter().enumerate() {
@@ -120,13 +151,17 @@ impl DeviceStore {
     }
 
     fn save_certificate(&self, room: &str, certificate: &Certificate) -> Result<(), AgentError> {
-        let name: String = certificate.fingerprint().iter().map(|octet| format!("{octet:02x}")).collect();
-        let path = self.root.join(room).join(format!("{name}.pem"));
+        let path = self.root.join(room).join(format!("{}.pem", name_of(certificate)));
         if path.exists() {
             return Ok(());
         }
         files::replace(&path, pem::encode(pem::CERTIFICATE, certificate.der()).as_bytes())
     }
+}
+
+/// Name of a certificate's file: its SHA-256.
+fn name_of(certificate: &Certificate) -> String {
+    certificate.fingerprint().iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// A folder that somebody made for us beforehand, with the usual mode and nothing in it, becomes ours. Anything else is left as it is.

@@ -1,7 +1,9 @@
 //! `lanyard device …`: the agent, on the device itself.
 //!
-//! Arguments and exit codes are here, what is printed in [`output`]; everything else is in the room `agent`.
+//! Arguments and exit codes are here and, for a device under management, in [`management`]; what is printed is in [`output`]; everything else
+//! is in the room `agent`.
 
+mod management;
 mod output;
 
 use std::{
@@ -26,6 +28,8 @@ use lanyard_agent::{
     scep::{self, EnrollOptions, EnrollOutcome, Progress, SessionOptions, options::fingerprint, renew::RenewOptions},
     store::{DeviceStore, LocalId, Status},
 };
+
+use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, RunArgs, StatusArgs, SyncArgs};
 
 /// Longest challenge that is read, in octets.
 const MAX_CHALLENGE: u64 = 4096;
@@ -64,6 +68,21 @@ pub enum DeviceCommand {
     /// Renew an identity with a new key; the server decides whether it is time
     #[command(after_help = format!("Example:\n  lanyard device renew --all\n\n{EXIT_CODES}"))]
     Renew(RenewArgs),
+    /// Join a management server, as a Windows device does
+    #[command(after_help = format!("{JOIN_EXAMPLE}\n\n{MANAGEMENT_CODES}"))]
+    Join(Box<JoinArgs>),
+    /// Hold management sessions now, and renew the identity first if it is due
+    #[command(after_help = format!("Example:\n  lanyard device sync --store dev1\n\n{MANAGEMENT_CODES}"))]
+    Sync(SyncArgs),
+    /// Hold sessions and renew by schedule until told to stop
+    #[command(after_help = format!("Example:\n  lanyard device run --store dev1\n\n{MANAGEMENT_CODES}"))]
+    Run(RunArgs),
+    /// Tell how the device stands under management
+    #[command(after_help = "Example:\n  lanyard device status --store dev1 --json")]
+    Status(StatusArgs),
+    /// Leave the management and remove what it brought
+    #[command(after_help = "Example:\n  lanyard device leave --yes --store dev1")]
+    Leave(LeaveArgs),
 }
 
 /// Where the identities are.
@@ -186,7 +205,12 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         | DeviceCommand::List(ListArgs { store })
         | DeviceCommand::Show(ShowArgs { store, .. })
         | DeviceCommand::Remove(RemoveArgs { store, .. })
-        | DeviceCommand::Renew(RenewArgs { store, .. }) => store.json,
+        | DeviceCommand::Renew(RenewArgs { store, .. })
+        | DeviceCommand::Sync(SyncArgs { store, .. })
+        | DeviceCommand::Run(RunArgs { store, .. })
+        | DeviceCommand::Status(StatusArgs { store })
+        | DeviceCommand::Leave(LeaveArgs { store, .. }) => store.json,
+        DeviceCommand::Join(args) => args.store.json,
     };
     let done = match command {
         DeviceCommand::Enroll(args) => enroll(*args).await,
@@ -195,6 +219,11 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Show(args) => show(&args),
         DeviceCommand::Remove(args) => remove(&args),
         DeviceCommand::Renew(args) => renew(args).await,
+        DeviceCommand::Join(args) => management::join(*args).await,
+        DeviceCommand::Sync(args) => management::sync(args).await,
+        DeviceCommand::Run(args) => management::run(args).await,
+        DeviceCommand::Status(args) => management::status(&args),
+        DeviceCommand::Leave(args) => management::leave(args).await,
     };
     let code = done.unwrap_or_else(|error| {
         output::error(&error, json);
@@ -348,13 +377,17 @@ fn default_store() -> PathBuf {
     data.unwrap_or_else(|| PathBuf::from(".")).join("lanyard/device")
 }
 
-/// From a file, from standard input, or typed unseen.
 fn read_challenge(path: &Path) -> Result<SecretText, AgentError> {
+    read_secret(path, "Challenge: ")
+}
+
+/// From a file, from standard input, or typed unseen.
+fn read_secret(path: &Path, prompt: &str) -> Result<SecretText, AgentError> {
     let refused = |problem: String| AgentError::Challenge { from: path.display().to_string(), problem };
     let failed = |error: std::io::Error| refused(error.to_string());
     let stdin = path == Path::new("-");
     let text = if stdin && std::io::stdin().is_terminal() {
-        rpassword::prompt_password("Challenge: ").map_err(failed)?
+        rpassword::prompt_password(prompt).map_err(failed)?
     } else {
         let mut text = String::new();
         let source: Box<dyn Read> =

@@ -92,6 +92,10 @@ fn sync_rooms_have_no_async_sockets_or_clock() {
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
+                // Tests may read their vectors.
+                if path.file_stem().is_some_and(|name| name == "tests") {
+                    continue;
+                }
                 if path.is_dir() {
                     folders.push(path);
                     continue;

@@ -21,12 +21,12 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", printable(text));
 }
 
-fn line(text: &str) {
+pub(super) fn line(text: &str) {
     // A reader that left, such as `head`, is no error.
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-fn print_json(value: &Value) {
+pub(super) fn print_json(value: &Value) {
     line(&format!("{value:#}"));
 }
 

@@ -27,6 +27,22 @@ impl MemoryTree {
         self.nodes.insert(key(uri), Some(value.to_owned()));
     }
 
+    /// Removes a node whatever its access, with what is below it.
+    pub fn unset(&mut self, uri: &LocUri) {
+        let uri = key(uri);
+        self.nodes.retain(|set, _| !set.is_within(&uri));
+    }
+
+    /// The nodes that were set, with the values of leaves: what a device keeps.
+    pub fn nodes(&self) -> impl Iterator<Item = (&LocUri, Option<&str>)> {
+        self.nodes.iter().map(|(uri, value)| (uri, value.as_deref()))
+    }
+
+    /// Sets a node as it was kept.
+    pub fn restore(&mut self, uri: &LocUri, value: Option<&str>) {
+        self.nodes.insert(key(uri), value.map(str::to_owned));
+    }
+
     /// The value of a leaf, defaults included.
     #[must_use]
     pub fn value(&self, uri: &LocUri) -> Option<String> {

@@ -1,0 +1,186 @@
+//! Certificates that the management asked for by SCEP (`ClientCertificateInstall/SCEP`): the device enrols, and its nodes tell the rest.
+
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lanyard_mdm::{csp::LocUri, profile::trusted_certificate::thumbprint};
+use lanyard_model::{key::KeyKind, san::SubjectAltName, secret::SecretText};
+use lanyard_pki::{certificate::Certificate, name};
+
+use super::tree::StoreTree;
+use crate::{
+    error::AgentError,
+    scep::{self, EnrollOptions, EnrollOutcome, SessionOptions, options::Clock},
+    store::{DeviceStore, LocalId},
+};
+
+/// `Status`: done.
+const FINISHED: &str = "1";
+/// `Status`: the server holds the request.
+const PENDING: &str = "2";
+/// `Status`: it failed.
+const FAILED: &str = "16";
+/// Windows' `SEC_E_UNTRUSTED_ROOT`.
+const UNTRUSTED_ROOT: u32 = 0x8009_0325;
+/// Windows' `E_INVALIDARG`.
+const INVALID_ARGUMENT: u32 = 0x8007_0057;
+/// Windows' `E_FAIL`.
+const UNSPECIFIED: u32 = 0x8000_4005;
+
+/// Requests that servers hold, by their nodes.
+pub(crate) type Requests = BTreeMap<String, LocalId>;
+
+/// How an enrolment that was asked for stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enrolment {
+    /// The certificate is in the store, under this thumbprint.
+    Installed(String),
+    /// The server holds the request.
+    Held,
+    /// It failed, for this reason.
+    Failed(String),
+}
+
+/// Enrols for each node that asked for it, and asks for what servers hold. Nodes get their status; the certificates go into the store.
+pub(crate) async fn run(
+    store: &DeviceStore,
+    tree: &mut StoreTree,
+    requests: &mut Requests,
+    tls_roots: Option<&[u8]>,
+    clock: &Clock,
+) -> Vec<(String, Enrolment)> {
+    let started = std::mem::take(&mut tree.enrolments);
+    let held = tree.scep_nodes().into_iter().filter(|node| tree.value(&node.child("Status")).as_deref() == Some(PENDING));
+    let held: Vec<LocUri> = held.filter(|node| !started.contains(node)).collect();
+    let mut done = Vec::new();
+    for (node, first) in started.iter().map(|node| (node, true)).chain(held.iter().map(|node| (node, false))) {
+        let outcome = if first {
+            enroll(store, tree, node, tls_roots, clock).await
+        } else {
+            resume(store, requests, node, tls_roots, clock).await
+        };
+        // A challenge serves once and must not lie about.
+        tree.unset(&node.child("Install").child("Challenge"));
+        let enrolment = record(tree, requests, node, outcome);
+        done.push((node.name().unwrap_or_default().to_owned(), enrolment));
+    }
+    done
+}
+
+enum Fault {
+    Windows(u32, String),
+    Agent(AgentError),
+}
+
+impl From<AgentError> for Fault {
+    fn from(error: AgentError) -> Self {
+        Self::Agent(error)
+    }
+}
+
+fn record(tree: &mut StoreTree, requests: &mut Requests, node: &LocUri, outcome: Result<EnrollOutcome, Fault>) -> Enrolment {
+    requests.remove(&node.to_string());
+    let mut set = |name: &str, value: &str| tree.set(&node.child(name), value);
+    let failed = |code: u32, why: String, set: &mut dyn FnMut(&str, &str)| {
+        set("Status", FAILED);
+        set("ErrorCode", &code.cast_signed().to_string());
+        Enrolment::Failed(why)
+    };
+    match outcome {
+        Ok(EnrollOutcome::Issued(issued)) => {
+            let thumbprint = thumbprint(issued.certificate.der());
+            set("CertThumbprint", &thumbprint);
+            set("ErrorCode", "0");
+            set("Status", FINISHED);
+            Enrolment::Installed(thumbprint)
+        }
+        Ok(EnrollOutcome::StillPending { id, .. }) => {
+            set("Status", PENDING);
+            requests.insert(node.to_string(), id);
+            Enrolment::Held
+        }
+        Ok(EnrollOutcome::Refused(refusal)) => failed(UNSPECIFIED, refusal.meaning().to_owned(), &mut set),
+        Err(Fault::Windows(code, why)) => failed(code, why, &mut set),
+        Err(Fault::Agent(error)) => failed(error.hresult(), error.to_string(), &mut set),
+    }
+}
+
+async fn enroll(
+    store: &DeviceStore,
+    tree: &StoreTree,
+    node: &LocUri,
+    tls_roots: Option<&[u8]>,
+    clock: &Clock,
+) -> Result<EnrollOutcome, Fault> {
+    let install = node.child("Install");
+    let value = |name: &str| tree.value(&install.child(name)).unwrap_or_default();
+    let wrong = |what: &str| Fault::Windows(INVALID_ARGUMENT, format!("{what} cannot be used"));
+    let ca = authority(store, &value("CAThumbprint"))?;
+    let subject = name::parse(&value("SubjectName")).map_err(|_| wrong("SubjectName"))?;
+    let challenge = STANDARD.decode(value("Challenge")).ok().and_then(|octets| String::from_utf8(octets).ok());
+    let length: u16 = value("KeyLength").parse().map_err(|_| wrong("KeyLength"))?;
+    let mut last = wrong("ServerURL");
+    for url in value("ServerURL").split(';').filter(|url| !url.is_empty()) {
+        let options = EnrollOptions {
+            challenge: challenge.clone().map(SecretText::new),
+            san: alternative_names(&value("SubjectAlternativeNames")).ok_or_else(|| wrong("SubjectAlternativeNames"))?,
+            key_kind: KeyKind::Rsa(length),
+            session: session(tls_roots, clock),
+            ..EnrollOptions::new(url, ca.fingerprint(), subject.clone())
+        };
+        match scep::enroll(Some(store), options, &mut |_| {}).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error @ (AgentError::Unreachable { .. } | AgentError::HttpStatus { .. })) => last = error.into(),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(last)
+}
+
+fn session(tls_roots: Option<&[u8]>, clock: &Clock) -> SessionOptions {
+    SessionOptions {
+        tls_roots: tls_roots.map(<[u8]>::to_vec),
+        retry_count: 0,
+        retry_period: Duration::from_secs(1),
+        accept_other_names: true,
+        clock: std::sync::Arc::clone(clock),
+        ..SessionOptions::default()
+    }
+}
+
+async fn resume(
+    store: &DeviceStore,
+    requests: &Requests,
+    node: &LocUri,
+    tls_roots: Option<&[u8]>,
+    clock: &Clock,
+) -> Result<EnrollOutcome, Fault> {
+    let unknown = || Fault::Windows(UNSPECIFIED, "nothing is known any more of the request".to_owned());
+    let id = requests.get(&node.to_string()).ok_or_else(unknown)?;
+    let session = SessionOptions { retry_count: 1, ..session(tls_roots, clock) };
+    Ok(scep::resume(store, id, &session, &mut |_| {}).await?)
+}
+
+/// The authority whose answers are believed: one that the management made trusted before.
+fn authority(store: &DeviceStore, wanted: &str) -> Result<Certificate, Fault> {
+    let (roots, intermediates) = store.trusted()?;
+    let found = roots.into_iter().chain(intermediates).find(|one| thumbprint(one.der()).eq_ignore_ascii_case(wanted));
+    found.ok_or_else(|| Fault::Windows(UNTRUSTED_ROOT, format!("the authority {wanted} is not trusted by this device")))
+}
+
+/// `type+value`, joined by `;`.
+fn alternative_names(text: &str) -> Option<Vec<SubjectAltName>> {
+    let one = |part: &str| {
+        let (kind, value) = part.split_once('+')?;
+        let kind = match kind {
+            "2" => "email",
+            "3" => "dns",
+            "7" => "uri",
+            "8" => "ip",
+            "11" => "upn",
+            _ => return None,
+        };
+        SubjectAltName::from_str(&format!("{kind}:{value}")).ok()
+    };
+    text.split(';').filter(|part| !part.is_empty()).map(one).collect()
+}

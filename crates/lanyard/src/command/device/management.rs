@@ -1,0 +1,322 @@
+//! `lanyard device join|sync|run|status|leave`: a device under management.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::{Args, ValueEnum};
+use lanyard_agent::{
+    error::AgentError,
+    mdm::{self, Account, EnrollmentType, Enrolment, JoinCredential, JoinOptions, RenewalProof, Synced, sync::next_session},
+    model::time::Timestamp,
+    scep::options::Clock,
+    store::DeviceStore,
+};
+use serde_json::json;
+
+use super::{FAILED, StoreArgs, open, output, read_secret};
+use crate::print::fields;
+
+pub(super) const JOIN_EXAMPLE: &str = "Examples:
+  lanyard device join https://mdm.example.org --user user1@example.org --store dev1
+  lanyard device join --user user1@example.org        (the server is enterpriseenrollment.example.org)";
+pub(super) const MANAGEMENT_CODES: &str =
+    "Exit codes: 0 done; 1 local, transport or verification error, or refused by the server; 2 usage.";
+
+/// How long `run` waits after a failure, at first and at most.
+const PAUSE: Duration = Duration::from_secs(60);
+const MOST_PAUSE: Duration = Duration::from_secs(3600);
+/// How often `run` looks whether something is due.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Whose identity the enrolment is.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Form {
+    /// The user's.
+    User,
+    /// The device's.
+    Device,
+}
+
+/// `lanyard device join`.
+#[derive(Debug, Args)]
+pub struct JoinArgs {
+    /// https://host[:port] of the management server [default: enterpriseenrollment.<domain of the user>]
+    #[arg(value_name = "URL")]
+    server: Option<String>,
+    /// User who joins: UPN, e-mail address or login name
+    #[arg(long, value_name = "NAME")]
+    user: String,
+    /// File with the user's password, - for standard input [default: asked for]
+    #[arg(long, value_name = "FILE", conflicts_with = "token_file")]
+    password_file: Option<PathBuf>,
+    /// File with the token of the server's sign-in page, for servers where users sign in on the web
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Whose identity it is to be
+    #[arg(long, value_enum, default_value = "user")]
+    form: Form,
+    /// Name of the device [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    device_name: Option<String>,
+    /// Roots for https:// in PEM [default: those of the operating system]
+    #[arg(long, value_name = "FILE")]
+    tls_roots: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+/// `lanyard device sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// Renew the identity now, with the user's password: a file, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    renew_with_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+/// `lanyard device run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+/// `lanyard device status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+/// `lanyard device leave`.
+#[derive(Debug, Args)]
+pub struct LeaveArgs {
+    /// Really: the identity and its key are gone for good
+    #[arg(long, required = true)]
+    yes: bool,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+pub(super) async fn join(args: JoinArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let credential = match (&args.password_file, &args.token_file) {
+        (_, Some(path)) => JoinCredential::Token(read_secret(path, "Token: ")?),
+        (Some(path), None) => JoinCredential::Password(read_secret(path, "Password: ")?),
+        (None, None) => JoinCredential::Password(read_secret(std::path::Path::new("-"), "Password: ")?),
+    };
+    let read = |path: &PathBuf| std::fs::read(path).map_err(|e| AgentError::TlsRoots(format!("{}: {e}", path.display())));
+    let options = JoinOptions {
+        server: args.server,
+        user: args.user,
+        credential,
+        form: match args.form {
+            Form::User => EnrollmentType::Full,
+            Form::Device => EnrollmentType::Device,
+        },
+        device_name: args.device_name.unwrap_or_else(host_name),
+        tls_roots: args.tls_roots.as_ref().map(read).transpose()?,
+        key: None,
+        clock: clock(),
+    };
+    let joined = mdm::join(Some(&store), options).await?;
+    if args.store.json {
+        output::print_json(&json!({
+            "outcome": "joined",
+            "server": joined.account.server_url,
+            "device": joined.account.device_id,
+            "identity": joined.identity.about.id,
+            "subject": joined.identity.about.subject,
+            "not-after": joined.identity.about.not_after,
+            "trusted": joined.trusted.len(),
+        }));
+    } else {
+        output::line(&format!("joined {}", joined.account.server_url));
+        output::line(&format!("identity {}: {}", joined.identity.about.id, joined.identity.about.subject));
+        output::note("run 'lanyard device sync' for what the management has for this device");
+    }
+    Ok(0)
+}
+
+pub(super) async fn sync(args: SyncArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let proof = match &args.renew_with_password_file {
+        Some(path) => Some(RenewalProof::Password(read_secret(path, "Password: ")?)),
+        None => None,
+    };
+    let synced = renew_and_sync(&store, proof).await?;
+    print_synced(&synced, args.store.json);
+    let failed = synced.enrolments.iter().any(|(_, enrolment)| matches!(enrolment, Enrolment::Failed(_)));
+    Ok(if failed { FAILED } else { 0 })
+}
+
+/// Renews the identity if it is time or a password was given, and holds sessions. A renewal that fails keeps nobody from a session.
+async fn renew_and_sync(store: &DeviceStore, proof: Option<RenewalProof>) -> Result<Synced, AgentError> {
+    let account = store.joined()?;
+    let now = clock()();
+    let not_after = store.identity(&account.identity)?.about.not_after;
+    let due = account.renewal.automatic && account.is_renewal_due(not_after, now);
+    if let Some(proof) = proof.or(due.then_some(RenewalProof::Automatic)) {
+        renew(store, proof, now).await?;
+    }
+    let synced = mdm::sync(store, &clock()).await?;
+    if synced.renew_now && !synced.left {
+        renew(store, RenewalProof::Automatic, clock()()).await?;
+    }
+    Ok(synced)
+}
+
+async fn renew(store: &DeviceStore, proof: RenewalProof, now: Timestamp) -> Result<(), AgentError> {
+    let asked = matches!(proof, RenewalProof::Password(_));
+    match mdm::renew(store, proof, now).await {
+        Ok(renewed) => {
+            output::note(&format!(
+                "renewed the identity: {} until {}",
+                renewed.identity.about.id, renewed.identity.about.not_after
+            ));
+            Ok(())
+        }
+        Err(error) if asked => Err(error),
+        Err(error) => {
+            output::error(&error, false);
+            output::note("the renewal is tried again after the pause that the server set");
+            Ok(())
+        }
+    }
+}
+
+pub(super) async fn run(args: RunArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let mut pause = PAUSE;
+    loop {
+        let account = store.joined()?;
+        let now = clock()();
+        let not_after = store.identity(&account.identity)?.about.not_after;
+        let due = account.renewal.automatic && account.is_renewal_due(not_after, now);
+        if due || now >= next_session(&account) || account.synced_at.is_none() {
+            match renew_and_sync(&store, None).await {
+                Ok(synced) => {
+                    print_synced(&synced, args.store.json);
+                    if synced.left {
+                        return Ok(0);
+                    }
+                    pause = PAUSE;
+                }
+                Err(error) => {
+                    output::error(&error, args.store.json);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(MOST_PAUSE);
+                    continue;
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(0),
+        }
+    }
+}
+
+pub(super) fn status(args: &StatusArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let account = store.joined()?;
+    let identity = store.identity(&account.identity)?;
+    let not_after = identity.about.not_after;
+    if args.store.json {
+        output::print_json(&json!({
+            "server": account.server_url,
+            "user": account.user,
+            "device": account.device_id,
+            "identity": account.identity,
+            "subject": identity.about.subject,
+            "not-after": not_after,
+            "renews-from": account.renews_from(not_after),
+            "renews-automatically": account.renewal.automatic,
+            "last-renewal-error": account.renewal.error,
+            "last-session": account.synced_at,
+            "next-session": next_session(&account),
+            "held-requests": account.requests.len(),
+        }));
+        return Ok(0);
+    }
+    fields(&rows(&account, &identity.about.subject, not_after));
+    Ok(0)
+}
+
+fn rows(account: &Account, subject: &str, not_after: Timestamp) -> Vec<(&'static str, Option<String>)> {
+    let renewal = if account.renewal.automatic { "by itself" } else { "with the user's password" };
+    let error = match account.renewal.error {
+        0 => "none".to_owned(),
+        code => format!("{code:#010x}"),
+    };
+    let pairs = [
+        ("server", account.server_url.clone()),
+        ("user", account.user.clone()),
+        ("device", account.device_id.clone()),
+        ("identity", format!("{} {subject}", account.identity)),
+        ("valid until", not_after.to_string()),
+        ("renewed", format!("{renewal}, from {}", account.renews_from(not_after))),
+        ("last renewal error", error),
+        ("last session", account.synced_at.map_or_else(|| "none yet".to_owned(), |at| at.to_string())),
+        ("next session", next_session(account).to_string()),
+    ];
+    pairs.into_iter().map(|(name, value)| (name, Some(value))).collect()
+}
+
+pub(super) async fn leave(args: LeaveArgs) -> Result<u8, AgentError> {
+    let store = open(&args.store)?;
+    let told = mdm::leave(&store).await?;
+    if args.store.json {
+        output::print_json(&json!({ "outcome": "left", "server-was-told": told }));
+    } else {
+        output::line("left the management");
+    }
+    if !told {
+        output::note("the server could not be told; its administrator can end the enrolment with 'lanyard fleet unenroll'");
+    }
+    Ok(0)
+}
+
+fn print_synced(synced: &Synced, as_json: bool) {
+    let enrolments: Vec<(&str, &str, &str)> = synced
+        .enrolments
+        .iter()
+        .map(|(name, enrolment)| match enrolment {
+            Enrolment::Installed(thumbprint) => (name.as_str(), "installed", thumbprint.as_str()),
+            Enrolment::Held => (name.as_str(), "held", ""),
+            Enrolment::Failed(why) => (name.as_str(), "failed", why.as_str()),
+        })
+        .collect();
+    if as_json {
+        let enrolments: Vec<_> =
+            enrolments.iter().map(|(name, state, detail)| json!({ "name": name, "state": state, "detail": detail })).collect();
+        output::print_json(&json!({
+            "outcome": if synced.left { "left" } else { "synchronised" },
+            "sessions": synced.sessions,
+            "messages": synced.messages,
+            "certificates": enrolments,
+        }));
+        return;
+    }
+    for (name, state, detail) in &enrolments {
+        output::line(&format!("certificate {name}: {state} {detail}"));
+    }
+    if synced.left {
+        output::line("the server has ended the management of this device");
+    } else {
+        output::line(&format!("synchronised: {} sessions, {} messages", synced.sessions, synced.messages));
+    }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "device".to_owned() } else { name.to_owned() }
+}
+
+fn clock() -> Clock {
+    Arc::new(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    })
+}
