@@ -113,7 +113,8 @@ fn is_due(entry: &Entry, wanted: &Wanted, now: Timestamp) -> bool {
         return true;
     }
     match entry.progress {
-        Progress::Open | Progress::TakenBack => false,
+        Progress::Open => false,
+        Progress::TakenBack => entry.again,
         Progress::Failed => entry.again || now >= entry.at + wait(entry.failures),
         Progress::Done => match &wanted.how {
             How::Once { .. } => false,

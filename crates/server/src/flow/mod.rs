@@ -13,6 +13,8 @@ pub mod csv;
 pub mod enroll;
 pub mod expire;
 mod finish;
+pub mod fleet;
+pub mod fleet_watch;
 pub mod import;
 pub mod management;
 mod management_events;
