@@ -112,7 +112,7 @@ async fn a_pushed_root_is_seen_in_the_inventory_and_can_be_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_is_told_and_tried_again_later() {
+async fn a_network_is_pushed_and_its_removal_taken_back() {
     let server = server("").await;
     let mut device = Managed::enrolled(&server, 1).await;
     let network = "scope = \"device\"\nssid = \"Guest\"\nsecurity = \"wpa2\"\nhidden = false\nauto-connect = true\n\
@@ -228,4 +228,13 @@ async fn who_is_not_on_record_gets_no_certificate_and_that_is_told() {
     let details: FleetDetails = call(&server, "GET", "/fleet/L-1", &()).await;
     assert!(details.impossible.iter().any(|(key, why)| key == "scep/wifi" && why.contains("device.name")), "{details:?}");
     assert!(details.impossible.iter().any(|(key, _)| key == "wifi/Example Net"));
+    // Nor does a record that lost a name take a certificate from a device that has it.
+    let whole = json!({ "id": "L-1", "name": "laptop-1", "dns-name": "laptop-1.example.org", "user": "user1" });
+    server.admin.save_device(whole).await;
+    device.sync(&server).await;
+    device.fetch_by_scep(&server, "wifi-1", rsa(76)).await;
+    device.sync(&server).await;
+    server.admin.save_device(json!({ "id": "L-1", "user": "user1" })).await;
+    device.sync(&server).await;
+    assert!(device.tree.value(&uri("./Device/Vendor/MSFT/ClientCertificateInstall/SCEP/wifi-1/Status")).is_some());
 }
