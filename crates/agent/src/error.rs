@@ -251,7 +251,9 @@ impl AgentError {
             Self::SignIn { .. } => "sign in on that page and give the token with --token-file",
             Self::AlreadyJoined { .. } => "run 'lanyard device leave' first",
             Self::NotJoined => "run 'lanyard device join https://…' first",
-            Self::Expired => "renew with the user's password: lanyard device sync --renew-with-password-file F, or leave and join again",
+            Self::Expired => {
+                "renew with the user's password: lanyard device sync --renew-with-password-file F, or leave and join again"
+            }
             Self::TlsIdentity(_) => "run 'lanyard device leave' and join again",
             Self::Url { .. } => "give a URL such as http://ca.example.org/scep/devices",
             Self::Fingerprint(_) => "copy the SHA-256 fingerprint from 'lanyard ca show' on the server",
