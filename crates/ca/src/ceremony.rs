@@ -27,8 +27,8 @@ use crate::{authority::Authority, error::CaError};
 pub const ROOT_LIFETIME: Span = Span::from_days(20 * 365);
 /// Life of an issuing CA.
 pub const ISSUING_LIFETIME: Span = Span::from_days(10 * 365);
-/// How far notBefore lies before the present.
-const BACKDATE: Span = Span::from_secs(3600);
+/// How far notBefore lies before the present: further than that of what is issued on the first day, whose lives are then not cut.
+const BACKDATE: Span = Span::from_secs(25 * 3600);
 
 fn crypto(source: lanyard_pki::error::PkiError) -> CaError {
     CaError::Crypto { action: "make an authority", source }

@@ -163,14 +163,18 @@ pub struct ValidityRule {
     pub lifetime: Span,
     /// How far before the present notBefore lies, for devices with slow clocks; part of `lifetime`.
     pub backdate: Span,
+    /// notBefore lies up to this much further back, differently for each key: a fleet that enrols within an hour then does not renew within
+    /// an hour. Part of `lifetime`.
+    #[serde(default = "nothing")]
+    pub spread: Span,
     /// How long before notAfter a renewal is accepted.
     pub renewal_window: Span,
     /// How long after notAfter a renewal is still accepted.
-    #[serde(default = "no_grace")]
+    #[serde(default = "nothing")]
     pub renewal_grace: Span,
 }
 
-const fn no_grace() -> Span {
+const fn nothing() -> Span {
     Span::from_secs(0)
 }
 

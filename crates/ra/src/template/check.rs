@@ -93,12 +93,16 @@ pub fn keys(template: &Template) -> Result<(), Fault> {
 /// Times.
 pub fn validity(template: &Template) -> Result<(), Fault> {
     let validity = &template.validity;
-    if validity.lifetime.secs() <= validity.backdate.secs().saturating_add(3600) {
+    let before = validity.backdate.secs().saturating_add(validity.spread.secs());
+    if validity.lifetime.secs() <= before.saturating_add(3600) {
         return fault(
             "validity.lifetime",
-            format!("{} leaves less than an hour after the backdating of {}", validity.lifetime, validity.backdate),
-            "make it longer than backdate by more than 1h",
+            format!("{} leaves less than an hour after the backdating of {}", validity.lifetime, Span::from_secs(before)),
+            "make it longer than backdate and spread together by more than 1h",
         );
+    }
+    if validity.spread > Span::from_days(1) {
+        return fault("validity.spread", format!("{} is longer than a day", validity.spread), "make it at most 1d");
     }
     if validity.renewal_window > validity.lifetime {
         return fault(

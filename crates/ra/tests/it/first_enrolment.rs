@@ -42,6 +42,23 @@ fn validity_is_the_lifetime_to_the_second_and_backdated() {
 }
 
 #[test]
+fn a_fleet_that_enrols_in_one_moment_ends_evenly_over_the_spread() {
+    let hours = 20;
+    let policy = policy_edited("device-client", &[("backdate = \"1h\"", "backdate = \"1h\"\nspread = \"20h\"")]);
+    let mut scene = Scene::of(&order(), policy);
+    let mut counts = vec![0_u32; usize::try_from(hours).unwrap()];
+    for n in 0..4000_u32 {
+        scene.request.content.key.digest = lanyard_pki::crypto::digest::sha256(&n.to_be_bytes());
+        scene.request.signer_key_digest = scene.request.content.key.digest;
+        let content = granted(scene.decide()).content().clone();
+        assert_eq!(content.not_after.secs() - content.not_before.secs() + 1, 365 * 86_400);
+        let back = scene.now.secs() - 3600 - content.not_before.secs();
+        counts[usize::try_from((back / 3600).min(hours - 1)).unwrap()] += 1;
+    }
+    assert!(counts.iter().all(|count| (120..=300).contains(count)), "200 are to be expected in each hour: {counts:?}");
+}
+
+#[test]
 fn the_order_of_rdns_and_of_names_does_not_matter() {
     let mut order = order();
     order.subject = Some(dn("CN=laptop-7,O=Example,OU=Lab,OU=West,C=DE"));
