@@ -7,6 +7,7 @@
 pub mod admin_socket;
 pub mod body;
 pub mod client_address;
+pub mod enrollment;
 pub mod health;
 pub mod listen;
 pub mod ndes_page;
@@ -15,5 +16,6 @@ pub mod router;
 pub mod scep;
 mod scep_certificates;
 mod scep_evidence;
+pub mod sign_in;
 pub mod throttle;
 pub mod tls;
