@@ -1,0 +1,5 @@
+//! Windows devices: enrolled, managed, renewed.
+
+mod fleet;
+mod managed;
+mod sessions;
