@@ -14,6 +14,7 @@ mod http_edge;
 mod installation;
 mod interop;
 mod interrupted;
+mod mdm;
 mod moving;
 mod nodes;
 mod policy;

@@ -1,0 +1,6 @@
+//! Windows enrolment and renewal over HTTP, message by message.
+
+mod enrolment;
+mod renewal;
+mod sign_in;
+mod support;
