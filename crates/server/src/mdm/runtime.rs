@@ -79,7 +79,7 @@ impl Mdm {
             }
             let validity = &template.validity;
             let period = Span::from_days(i64::from(days(settings.renew_period)));
-            if period.secs() + validity.backdate.secs() >= validity.lifetime.secs() {
+            if period.secs() + validity.backdate.secs() + validity.spread.secs() >= validity.lifetime.secs() {
                 return Err(format!(
                     "mdm.renew-period: {period} is as long as an identity of template {name} lives ({}), so devices would renew at once",
                     validity.lifetime
