@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{AuthorityName, ProfileName, RequestId},
+    id::{AuthorityName, ProfileName, RequestId, UserName},
     key::PublicKey,
     name::DistinguishedName,
     oid::Oid,
@@ -90,6 +90,8 @@ pub enum RequestSigner {
     },
     /// Any other certificate.
     Foreign,
+    /// A user who has proved to the server who they are, and whose message says nothing else that counts (MS-WSTEP).
+    User(UserName),
     /// An administrator at the administrator's interface.
     Administrator(String),
 }

@@ -94,5 +94,6 @@ pub const fn builtin() -> &'static [(&'static str, &'static str)] {
     &[
         ("default.toml", include_str!("../builtin/profiles/default.toml")),
         ("legacy.toml", include_str!("../builtin/profiles/legacy.toml")),
+        ("mdm.toml", include_str!("../builtin/profiles/mdm.toml")),
     ]
 }

@@ -307,7 +307,7 @@ mod tests {
         for (key, inner) in value.as_table().unwrap() {
             assert!(text.contains(key.as_str()), "{key}");
             for key in inner.as_table().into_iter().flatten().map(|(k, _)| k) {
-                assert!(text.contains(&format!("\n{key} = ")), "{key}");
+                assert!(text.contains(&format!("\n{key} = ")) || text.contains(&format!(".{key}]")), "{key}");
             }
         }
     }

@@ -37,6 +37,7 @@ use crate::{
     jobs::{leadership::Leadership, runner},
     keyring::{CurrentKeyring, Keyring},
     ldap::Ldap,
+    mdm::Mdm,
     policy_files,
     state::Server,
     telemetry::Telemetry,
@@ -112,6 +113,11 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
     let ldap = config.ldap.as_ref().map(|settings| Ldap::new(settings, installation.dir())).transpose()?;
+    let mdm = config.mdm.as_ref().map(|settings| Mdm::new(settings, installation.dir())).transpose()?;
+    if let Some(mdm) = &mdm {
+        let fault = |problem| ServerError::Config { path: installation.config(), problem };
+        mdm.check_against(&rules.policy).map_err(fault)?;
+    }
     let throttle = Throttle::new(&config.limits);
     Ok(Arc::new(Server {
         installation,
@@ -125,6 +131,8 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         audit_secret: derive(b"lanyard-audit-head-v1"),
         token_secret: derive(b"lanyard-api-token-v1"),
         access: Access::default(),
+        fleet_secret: derive(b"lanyard-fleet-v1"),
+        mdm,
         ldap,
         ndes_outstanding: tokio::sync::Mutex::default(),
         telemetry: Telemetry::default(),
@@ -176,6 +184,9 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     let (http_address, https_address) = (address(&http)?, address(&https)?);
     let mdm = server.config.mdm.as_ref().and(server.config.listen.mdm).map(bind).transpose()?;
     let mdm_address = mdm.as_ref().map(address).transpose()?;
+    if let (Some(mdm), Some(address)) = (&server.mdm, mdm_address) {
+        mdm.listening(&server.config, https_address.port(), address.port());
+    }
     // After a long rest the server certificate may have ended; without one there is nothing to accept with.
     runner::lead_if_needed(&server).await?;
     let acceptor = acceptor(&server, tls::acceptor)?;

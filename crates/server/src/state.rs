@@ -25,6 +25,7 @@ use crate::{
     jobs::leadership::Leadership,
     keyring::CurrentKeyring,
     ldap::Ldap,
+    mdm::Mdm,
     modules::Modules,
     telemetry::Telemetry,
 };
@@ -66,6 +67,10 @@ pub struct Server {
     pub access: Access,
     /// Challenges of the NDES pages.
     pub ndes_outstanding: Outstanding,
+    /// Seals what managed devices' sessions, jobs and sign-ins keep.
+    pub fleet_secret: SecretBytes,
+    /// Windows management, where it is on.
+    pub mdm: Option<Mdm>,
     /// The directory, where one is configured.
     pub ldap: Option<Ldap>,
     /// Counters.

@@ -11,6 +11,7 @@ pub mod admin;
 pub mod http;
 pub mod intune;
 pub mod keys;
+pub mod mdm;
 pub mod process;
 pub mod programs;
 pub mod scep;

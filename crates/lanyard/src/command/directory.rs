@@ -1,9 +1,13 @@
 //! `lanyard user`.
 
-use std::process::ExitCode;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Subcommand;
-use lanyard_server::api::types::User;
+use lanyard_server::api::types::{Password, User};
 
 use super::import;
 use crate::{
@@ -45,6 +49,22 @@ pub enum UserCommand {
         /// A disabled user gets nothing.
         #[arg(long)]
         disabled: bool,
+        /// File with the password with which the user signs in to enrol devices.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Set the password with which a user signs in to enrol devices.
+    #[command(
+        after_help = "Example:\n  lanyard user passwd --dir ca user1\n  lanyard user passwd --dir ca user1 --password-file pw.txt"
+    )]
+    Passwd {
+        #[command(flatten)]
+        target: Target,
+        /// Login name.
+        name: String,
+        /// File that holds the password, instead of typing it.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
     },
     /// Add or change many users from a CSV file: all of them, or none.
     #[command(
@@ -80,17 +100,48 @@ pub async fn run_user(command: UserCommand) -> ExitCode {
         },
         UserCommand::Import(arguments) => import::run("users", arguments).await,
         UserCommand::Remove { target, name } => removed(target.delete(&format!("/users/{}", encode(&name))).await, "user", &name),
-        UserCommand::Add { target, name, display_name, upn, email, id, disabled } => {
+        UserCommand::Passwd { target, name, password_file } => match password(password_file.as_deref()) {
+            Ok(password) => set_password(&target, &name, password).await,
+            Err(problem) => print::fail(&problem, None),
+        },
+        UserCommand::Add { target, name, display_name, upn, email, id, disabled, password_file } => {
             let name = match name.parse() {
                 Ok(name) => name,
                 Err(error) => return print::fail(&format!("{error}"), None),
             };
+            let password = match password_file.as_deref().map(|file| password(Some(file))).transpose() {
+                Ok(password) => password,
+                Err(problem) => return print::fail(&problem, None),
+            };
             let user = User { display_name, upn, email, id, disabled, ..User::named(name) };
-            match target.put::<_, User>("/users", &user).await {
-                Ok(user) => saved("user", user.name.as_str()),
-                Err(error) => error.report(),
+            match (target.put::<_, User>("/users", &user).await, password) {
+                (Ok(user), Some(password)) => set_password(&target, user.name.as_str(), password).await,
+                (Ok(user), None) => saved("user", user.name.as_str()),
+                (Err(error), _) => error.report(),
             }
         }
+    }
+}
+
+/// A new password, from a file or typed twice.
+fn password(file: Option<&Path>) -> Result<Password, String> {
+    let Some(file) = file else {
+        let ask = |prompt| rpassword::prompt_password(prompt).map_err(|e| format!("the password cannot be read: {e}"));
+        let password = ask("Password: ")?;
+        return if ask("The same again: ")? == password {
+            Ok(Password { password })
+        } else {
+            Err("the two passwords differ".into())
+        };
+    };
+    let text = fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    Ok(Password { password: text.trim_end_matches(['\r', '\n']).to_owned() })
+}
+
+async fn set_password(target: &Target, name: &str, password: Password) -> ExitCode {
+    match target.put::<_, bool>(&format!("/users/{}/password", encode(name)), &password).await {
+        Ok(_) => saved("user", name),
+        Err(error) => error.report(),
     }
 }
 

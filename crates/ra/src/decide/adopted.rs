@@ -69,7 +69,9 @@ fn steps(
             return Err(Refusal::plain(Reason::SignerKeyMismatch));
         }
         RequestSigner::SelfSigned | RequestSigner::Ours { .. } => {}
-        RequestSigner::Foreign | RequestSigner::Administrator(_) => return Err(Refusal::plain(Reason::SignerForeign)),
+        RequestSigner::Foreign | RequestSigner::User(_) | RequestSigner::Administrator(_) => {
+            return Err(Refusal::plain(Reason::SignerForeign));
+        }
     }
     // Adopted before: used since, or left by a request that went no further, which the same claims may take up.
     let mut waiting = None;

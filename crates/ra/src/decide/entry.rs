@@ -48,7 +48,8 @@ pub fn decide(request: &EnrollRequest, facts: &Facts, policy: &Policy, keys: &Ch
         (RequestSigner::Ours { issuer, serial, digest }, None) => renewal::decide(&case, issuer, serial, digest, &mut known),
         (RequestSigner::SelfSigned, None) => Err(Refusal::plain(Reason::ChallengeMissing)),
         (RequestSigner::Foreign, _) => Err(Refusal::plain(Reason::SignerForeign)),
-        // Requests of administrators come with an order: `decide_administrator`.
+        // These come with an order: `decide_enrolled`, `decide_administrator`.
+        (RequestSigner::User(_), _) => Err(Refusal::new(Reason::ChallengeMissing, "a user's request came without an order")),
         (RequestSigner::Administrator(_), _) => {
             Err(Refusal::new(Reason::ChallengeMissing, "an administrator's request came without an order"))
         }

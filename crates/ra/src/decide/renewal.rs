@@ -70,7 +70,7 @@ pub(super) fn decide(
 }
 
 /// The record of the signer's certificate, if it is that very certificate and that very key.
-fn on_record<'f>(
+pub(super) fn on_record<'f>(
     request: &EnrollRequest,
     facts: &'f Facts,
     (issuer, serial): (&AuthorityName, &SerialNumber),
@@ -88,7 +88,7 @@ fn on_record<'f>(
 }
 
 /// Whether the present lies in the renewal window.
-fn in_window(record: &CertificateRecord, rule: &ValidityRule, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn in_window(record: &CertificateRecord, rule: &ValidityRule, now: Timestamp) -> Result<(), Refusal> {
     if now < record.not_before {
         let detail = format!("certificate {} begins at {}, which has not come yet", record.serial, record.not_before);
         return Err(Refusal::new(Reason::Clock, detail));

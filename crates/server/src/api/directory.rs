@@ -7,17 +7,21 @@ use axum::{
     extract::{Path, State},
     http::Extensions,
 };
-use lanyard_model::audit::{AuditEvent, AuditKind};
+use lanyard_model::{
+    audit::{AuditEvent, AuditKind},
+    secret::SecretText,
+};
 
 use super::{
     challenges::field,
     problem::ApiResult,
     router::actor,
-    types::{Device, Import, Imported, Mistake, User},
+    types::{Device, Import, Imported, Mistake, Password, User},
 };
 use crate::{
     error::ServerError,
     flow::import::{Kind, import as flow},
+    mdm::password,
     state::Server,
 };
 
@@ -36,6 +40,27 @@ pub async fn save_user(State(server): State<Arc<Server>>, extensions: Extensions
     };
     server.store.save_user(user.clone(), audit).await?;
     Ok(Json(user))
+}
+
+/// `PUT /users/{name}/password`: sets the password with which a user signs in here.
+pub async fn save_password(
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+    extensions: Extensions,
+    Json(given): Json<Password>,
+) -> ApiResult<bool> {
+    let name = field("user", &name)?;
+    if server.store.load_user(&name).await?.is_none() {
+        return Err(ServerError::NotFound { what: "user", name: name.to_string() });
+    }
+    let hash = password::hash(SecretText::new(given.password)).await?;
+    let audit = AuditEvent {
+        object: Some(format!("user {name}")),
+        detail: Some("a password was set".to_owned()),
+        ..server.event(AuditKind::DirectoryChanged, actor(&extensions))
+    };
+    server.store.save_password(&name, hash, server.now(), audit).await?;
+    Ok(Json(true))
 }
 
 /// `GET /devices`.

@@ -7,7 +7,7 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{Extensions, StatusCode},
     middleware::from_fn_with_state,
-    routing::{delete, get, post},
+    routing::{delete, get, post, put},
 };
 
 use super::{access, audit, authority, certificates, challenges, directory, fleet, groups, replay, requests, tokens};
@@ -52,6 +52,7 @@ fn calls() -> Router<Arc<Server>> {
         .route("/devices", get(directory::list_devices).put(directory::save_device))
         .route("/audit", get(audit::list))
         .route("/users/{name}", delete(directory::remove_user))
+        .route("/users/{name}/password", put(directory::save_password))
         .route("/devices/{id}", delete(directory::remove_device))
         .route("/import/{kind}", post(directory::import).layer(DefaultBodyLimit::max(MAX_IMPORT)))
         .route("/groups", get(groups::list).put(groups::add))

@@ -359,6 +359,14 @@ pub struct GroupChange {
     pub remove_devices: Vec<String>,
 }
 
+/// A password of a local user.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Password {
+    /// The new password.
+    pub password: String,
+}
+
 /// A file to import.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -7,6 +7,7 @@
 pub mod admin_socket;
 pub mod body;
 pub mod client_address;
+pub mod enrollment;
 pub mod health;
 pub mod listen;
 pub mod management;
@@ -16,5 +17,6 @@ pub mod router;
 pub mod scep;
 mod scep_certificates;
 mod scep_evidence;
+pub mod sign_in;
 pub mod throttle;
 pub mod tls;

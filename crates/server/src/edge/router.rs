@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{any, get},
+    routing::{any, get, post},
 };
+use lanyard_mdm::discovery::DISCOVERY_PATH;
 
-use super::{health, management, ndes_page, pki, scep};
-use crate::{api, state::Server};
+use super::{enrollment, health, management, ndes_page, pki, scep, sign_in};
+use crate::{
+    api,
+    mdm::addresses::{AUTHENTICATION_PATH, ENROLLMENT_PATH, MANAGEMENT_PATH, POLICY_PATH},
+    state::Server,
+};
 
 /// What plain HTTP answers.
 pub fn public(server: Arc<Server>) -> Router {
@@ -35,12 +40,26 @@ fn common() -> Router<Arc<Server>> {
 pub fn secure(server: Arc<Server>) -> Router {
     let remote = api::router::remote(Arc::clone(&server));
     let page = || get(ndes_page::page);
-    common().route("/certsrv/mscep_admin/", page()).route("/certsrv/mscep_admin", page()).merge(remote).with_state(server)
+    common()
+        .merge(enrolment())
+        .route(AUTHENTICATION_PATH, get(sign_in::page).post(sign_in::submit))
+        .route("/certsrv/mscep_admin/", page())
+        .route("/certsrv/mscep_admin", page())
+        .merge(remote)
+        .with_state(server)
 }
 
 /// What the listener for managed devices answers. Every request has the extension [`super::listen::ClientCertificate`].
 pub fn managed(server: Arc<Server>) -> Router {
-    Router::new().route(management::PATH, any(management::service)).with_state(server)
+    enrolment().route(MANAGEMENT_PATH, any(management::service)).with_state(server)
+}
+
+/// The services of Windows enrolment, which answer 404 where it is off.
+fn enrolment() -> Router<Arc<Server>> {
+    Router::new()
+        .route(DISCOVERY_PATH, get(enrollment::probe).post(enrollment::discovery))
+        .route(POLICY_PATH, post(enrollment::policy))
+        .route(ENROLLMENT_PATH, post(enrollment::enrollment))
 }
 
 /// What the administrator's socket answers.

@@ -10,7 +10,7 @@ use lanyard_ca::prepare::prepare;
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
     challenge::{ChallengeId, ChallengeRecord, ChallengeUse},
-    enroll::{EnrollRequest, RequestSigner},
+    enroll::{EnrollRequest, Protocol, RequestSigner},
     id::ProfileName,
     request::{RequestContext, RequestRecord, RequestState},
     serial::SerialNumber,
@@ -270,6 +270,7 @@ fn describe(record: &mut RequestRecord, grant: &Grant, serial: &SerialNumber, no
         (Some(person), _, _) => format!("approved by {person}"),
         (None, Some((predecessor, _)), _) => format!("renewal of certificate {predecessor}"),
         (None, None, Some(id)) => format!("every field agrees with challenge {id}"),
+        (None, None, None) if record.protocol == Protocol::Wstep => "the user signed in and enrols a device".into(),
         (None, None, None) => "ordered by an administrator".into(),
     };
     record.reason = Some("ra.granted".into());

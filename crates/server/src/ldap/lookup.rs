@@ -46,9 +46,9 @@ pub struct Found<T> {
 
 /// The way to the directory.
 pub struct Ldap {
-    settings: LdapSettings,
+    pub(super) settings: LdapSettings,
     password: SecretText,
-    tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<Arc<ClientConfig>>,
     users: Mutex<HashMap<UserName, (Instant, Found<User>)>>,
     devices: Mutex<HashMap<DeviceId, (Instant, Found<Device>)>>,
 }
@@ -191,7 +191,7 @@ impl Ldap {
     }
 }
 
-fn seconds(whole: i64) -> Duration {
+pub(super) fn seconds(whole: i64) -> Duration {
     Duration::from_secs(u64::try_from(whole).unwrap_or_default())
 }
 

@@ -6,6 +6,7 @@
 //! Must never enter: writing to the directory, rules who may have what.
 
 mod lookup;
+mod password;
 pub mod settings;
 
 pub use lookup::{Found, Ldap};

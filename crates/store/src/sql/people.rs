@@ -30,6 +30,8 @@ const REMOVE_GROUP: &str = "DELETE FROM directory_groups WHERE name = $1";
 const SAVE_USER: &str = "INSERT INTO users (name, body) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET body = $2";
 const SAVE_DEVICE: &str = "INSERT INTO devices (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = $2";
 const REMOVE_USER: &str = "DELETE FROM users WHERE name = $1";
+/// Somebody else of the same name must not have it.
+const REMOVE_PASSWORD: &str = "DELETE FROM passwords WHERE user_name = $1";
 const REMOVE_DEVICE: &str = "DELETE FROM devices WHERE id = $1";
 /// Only while the request waits, and each person once.
 const APPROVE: &str = "INSERT INTO approvals (request, approver, at) \
@@ -81,7 +83,7 @@ impl PeopleStore for Database {
 
     async fn remove_user(&self, name: &UserName, audit: AuditEvent) -> Result<bool> {
         let name = name.to_string();
-        self.write(move |tx| remove(tx, REMOVE_USER, name.clone(), audit.clone()).boxed()).await
+        self.write(move |tx| remove_user(tx, name.clone(), audit.clone()).boxed()).await
     }
 
     async fn remove_device(&self, id: &DeviceId, audit: AuditEvent) -> Result<bool> {
@@ -104,6 +106,11 @@ async fn put(tx: &mut Tx, sql: &'static str, key: String, body: String, audit: A
     tx.execute("save a token or group", sql, args![key, body]).await?;
     tx.audit(&audit)?;
     Ok(Applied::Kept(()))
+}
+
+async fn remove_user(tx: &mut Tx, name: String, audit: AuditEvent) -> Result<Applied<bool>> {
+    tx.execute("remove a password", REMOVE_PASSWORD, args![name.as_str()]).await?;
+    remove(tx, REMOVE_USER, name, audit).await
 }
 
 async fn remove(tx: &mut Tx, sql: &'static str, key: String, audit: AuditEvent) -> Result<Applied<bool>> {

@@ -17,7 +17,11 @@ fn tour() -> String {
     let readme = document("README.md");
     let blocks: Vec<&str> = readme.split("```sh tour\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() >= 5, "the tour has {} blocks", blocks.len());
-    blocks.concat().replace("8080", &free_port().to_string()).replace("8443", &free_port().to_string())
+    blocks
+        .concat()
+        .replace("8080", &free_port().to_string())
+        .replace("8443", &free_port().to_string())
+        .replace("8444", &free_port().to_string())
 }
 
 #[test]

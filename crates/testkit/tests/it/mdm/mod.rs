@@ -1,5 +1,9 @@
-//! Windows devices: enrolled, managed, renewed.
+//! Windows devices: enrolled, managed, renewed; over HTTP, message by message.
 
+mod enrolment;
 mod fleet;
 mod managed;
+mod renewal;
 mod sessions;
+mod sign_in;
+mod support;

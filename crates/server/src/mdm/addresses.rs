@@ -1,0 +1,60 @@
+//! Where devices find the services.
+
+use lanyard_mdm::discovery::DISCOVERY_PATH;
+
+use crate::config::Config;
+
+/// Path of the policy service.
+pub const POLICY_PATH: &str = "/EnrollmentServer/Policy.svc";
+/// Path of the enrolment service.
+pub const ENROLLMENT_PATH: &str = "/EnrollmentServer/Enrollment.svc";
+/// Path of the sign-in page.
+pub const AUTHENTICATION_PATH: &str = "/EnrollmentServer/Authentication";
+/// Path of the management server, on the listener for managed devices.
+pub const MANAGEMENT_PATH: &str = "/ManagementServer/MDM.svc";
+
+/// The two bases. Devices keep them, so they must not change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// Of the services for first enrolment, where nobody is asked for a certificate.
+    pub first: String,
+    /// Of the services for devices that have one.
+    pub devices: String,
+}
+
+impl Addresses {
+    /// As configured; what is not follows from the first name of the server and the ports that were really taken.
+    #[must_use]
+    pub fn of(config: &Config, https: u16, mdm: u16) -> Self {
+        let name = config.tls_names.first().map_or("localhost", |name| name.split_once(':').map_or(name.as_str(), |(_, n)| n));
+        let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
+        let base = |configured: Option<&String>, port: u16| match (configured, port) {
+            (Some(url), _) => url.clone(),
+            (None, 443) => format!("https://{name}"),
+            (None, port) => format!("https://{name}:{port}"),
+        };
+        let settings = config.mdm.as_ref();
+        Self {
+            first: base(settings.and_then(|s| s.url.as_ref()), https),
+            devices: base(settings.and_then(|s| s.management_url.as_ref()), mdm),
+        }
+    }
+
+    /// Discovery for renewals (`WSTEP/Renew/ServerURL`).
+    #[must_use]
+    pub fn renewal_discovery(&self) -> String {
+        format!("{}{DISCOVERY_PATH}", self.devices)
+    }
+
+    /// The management server (`APPLICATION/ADDR`).
+    #[must_use]
+    pub fn management(&self) -> String {
+        format!("{}{MANAGEMENT_PATH}", self.devices)
+    }
+
+    /// The sign-in page.
+    #[must_use]
+    pub fn authentication(&self) -> String {
+        format!("{}{AUTHENTICATION_PATH}", self.first)
+    }
+}

@@ -1,0 +1,117 @@
+//! What is kept while the server runs.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Mutex, OnceLock, PoisonError},
+};
+
+use lanyard_model::{template::Approval, time::Span, time::Timestamp};
+use lanyard_pki::{certificate::Certificate, pem};
+use lanyard_ra::{policy::Policy, profile::allows};
+use tokio::sync::Semaphore;
+
+use super::{
+    addresses::Addresses,
+    attempts::Attempts,
+    settings::{MdmSettings, days},
+    sign_in::SignedIn,
+};
+use crate::{config::Config, error::ServerError, installation::read_file};
+
+/// Passwords that are checked at a time: each takes 32 MiB.
+const CHECKS: usize = 4;
+
+/// Windows management of this process.
+pub struct Mdm {
+    /// Configuration.
+    pub settings: MdmSettings,
+    /// Counts of wrong passwords.
+    pub attempts: Attempts,
+    /// Turns for checking a password.
+    pub checks: Semaphore,
+    /// Authorities whose certificates enrol devices in bulk.
+    pub bulk: Vec<Certificate>,
+    addresses: OnceLock<Addresses>,
+    used: Mutex<HashMap<String, Timestamp>>,
+}
+
+impl Mdm {
+    /// Of a configuration that has a section for it. File names are relative to the data directory.
+    ///
+    /// # Errors
+    /// [`ServerError::File`]; [`ServerError::Config`] when a file holds no certificate.
+    pub fn new(settings: &MdmSettings, dir: &Path) -> Result<Self, ServerError> {
+        let mut bulk = Vec::new();
+        for file in &settings.bulk_ca_files {
+            let path = dir.join(file);
+            let text = read_file(&path)?;
+            let fault = |problem: String| ServerError::Config { path: path.clone(), problem };
+            let found = pem::decode(pem::CERTIFICATE, &text).map_err(|e| fault(e.to_string()))?;
+            bulk.push(Certificate::decode(&found).map_err(|e| fault(e.to_string()))?);
+        }
+        Ok(Self {
+            attempts: Attempts::new(settings.wrong_passwords),
+            settings: settings.clone(),
+            checks: Semaphore::new(CHECKS),
+            bulk,
+            addresses: OnceLock::new(),
+            used: Mutex::default(),
+        })
+    }
+
+    /// Checks the settings against templates and profiles.
+    ///
+    /// # Errors
+    /// The key and what is wrong with it.
+    pub fn check_against(&self, policy: &Policy) -> Result<(), String> {
+        let settings = &self.settings;
+        let profile = policy.profiles.find(&settings.profile).ok_or_else(|| {
+            format!("mdm.profile: there is no profile {}; copy it from a new installation or name another", settings.profile)
+        })?;
+        for name in std::iter::once(&settings.template).chain(&settings.renewal_template) {
+            let template = policy.templates.find(name).ok_or_else(|| format!("mdm.template: there is no template {name}"))?;
+            if !allows(profile, name) || !template.protocols.contains(&lanyard_model::enroll::Protocol::Wstep) {
+                return Err(format!("mdm.template: {name} is not in profile {}, or not allowed by wstep", profile.name));
+            }
+            if template.approval != Approval::Automatic {
+                return Err(format!("mdm.template: {name} needs approval, for which no device waits at enrolment"));
+            }
+            let validity = &template.validity;
+            let period = Span::from_days(i64::from(days(settings.renew_period)));
+            if period.secs() + validity.backdate.secs() + validity.spread.secs() >= validity.lifetime.secs() {
+                return Err(format!(
+                    "mdm.renew-period: {period} is as long as an identity of template {name} lives ({}), so devices would renew at once",
+                    validity.lifetime
+                ));
+            }
+            if period > validity.renewal_window {
+                return Err(format!(
+                    "mdm.renew-period: devices would renew {period} before the end, and template {name} permits it {} before",
+                    validity.renewal_window
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the addresses, once the ports are known.
+    pub fn listening(&self, config: &Config, https: u16, mdm: u16) {
+        let _ = self.addresses.set(Addresses::of(config, https, mdm));
+    }
+
+    /// Where devices find the services.
+    ///
+    /// # Errors
+    /// [`ServerError::Conflict`] before the server listens.
+    pub fn addresses(&self) -> Result<&Addresses, ServerError> {
+        self.addresses.get().ok_or_else(|| ServerError::Conflict("the server does not listen yet".into()))
+    }
+
+    /// Uses a sign-in token; `false` if it was used before. Each node counts its own.
+    pub fn use_token(&self, token: &SignedIn, now: Timestamp) -> bool {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.retain(|_, until| now < *until);
+        used.insert(token.nonce.clone(), token.until).is_none()
+    }
+}
