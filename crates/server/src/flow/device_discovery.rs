@@ -2,7 +2,7 @@
 
 use lanyard_mdm::{
     discovery::{AuthPolicy, Discover, DiscoverResult},
-    policy::{CertificateEnrollmentPolicy, GetPoliciesResponse, OID_GROUP_HASH, OID_GROUP_KEY, OID_GROUP_TEMPLATE, PolicyOid},
+    policy::{CertificateEnrollmentPolicy, GetPoliciesResponse, OID_GROUP_HASH, OID_GROUP_KEY, PolicyOid},
     version::Version,
 };
 use lanyard_model::{
@@ -67,7 +67,7 @@ pub fn policies(server: &Server, mdm: &Mdm, at_devices: bool) -> Result<GetPolic
     let Some(template) = policy.templates.find(name) else {
         return refuse(Reason::Issuance, format!("there is no template {name}"));
     };
-    let (hash, key, object) = (1, 2, 3);
+    let (hash, key) = (1, 2);
     let oid = |text: &str, group, reference, name: &str| {
         let value: Oid = text.parse().map_err(|_| ServerError::Invalid(format!("{text} is no object identifier")))?;
         Ok::<_, ServerError>(PolicyOid { value, group, reference, default_name: Some(name.to_owned()) })
@@ -75,12 +75,11 @@ pub fn policies(server: &Server, mdm: &Mdm, at_devices: bool) -> Result<GetPolic
     let oids = vec![
         oid("2.16.840.1.101.3.4.2.1", OID_GROUP_HASH, hash, "szOID_NIST_sha256")?,
         oid("1.2.840.113549.1.1.1", OID_GROUP_KEY, key, "RSA")?,
-        // The arc for examples: what is there is only compared with itself.
-        oid("2.999.1", OID_GROUP_TEMPLATE, object, name.as_str())?,
     ];
     let seconds = |span: lanyard_model::time::Span| u64::try_from(span.secs()).unwrap_or(1).max(1);
     let one = CertificateEnrollmentPolicy {
-        policy_oid_reference: object,
+        // Only that it points somewhere counts; the vendor points it there too.
+        policy_oid_reference: hash,
         common_name: Some(name.to_string()),
         validity_period_seconds: seconds(template.validity.lifetime),
         renewal_period_seconds: seconds(settings.renew_period),
