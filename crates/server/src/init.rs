@@ -218,7 +218,8 @@ fn create_dirs(installation: &Installation) -> Result<(), ServerError> {
     }
     installation.check_modes()?;
     create_dir(&installation.templates())?;
-    create_dir(&installation.profiles())
+    create_dir(&installation.profiles())?;
+    create_dir(&installation.fleet())
 }
 
 struct Authorities {

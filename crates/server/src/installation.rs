@@ -60,6 +60,12 @@ impl Installation {
         self.dir.join("profiles")
     }
 
+    /// What managed devices get, one file for each profile they enrol under.
+    #[must_use]
+    pub fn fleet(&self) -> PathBuf {
+        self.dir.join("fleet")
+    }
+
     /// Socket of the administrator's interface.
     #[must_use]
     pub fn admin_socket(&self) -> PathBuf {

@@ -10,6 +10,7 @@ pub mod config;
 pub mod database;
 pub mod edge;
 pub mod error;
+pub mod fleet;
 pub mod floor;
 pub mod flow;
 pub mod init;

@@ -6,6 +6,7 @@ use lanyard_ra::{policy::Policy, profile::Profiles, template::Templates};
 
 use crate::{
     error::ServerError,
+    fleet::policy::FleetPolicies,
     installation::{Installation, read_toml_files},
     modules::Modules,
     state::Rules,
@@ -18,7 +19,10 @@ use crate::{
 pub fn load(installation: &Installation, instance: String, organization: String) -> Result<Rules, ServerError> {
     let policy = load_with(installation, instance, organization, &[])?;
     let modules = Modules::load(installation, &policy)?;
-    Ok(Rules { policy: Arc::new(policy), modules: Arc::new(modules) })
+    // Installations that were made before there were managed devices have no such directory.
+    let files = if installation.fleet().is_dir() { read_toml_files(&installation.fleet())? } else { Vec::new() };
+    let fleet = FleetPolicies::load(installation, files, &policy)?;
+    Ok(Rules { policy: Arc::new(policy), modules: Arc::new(modules), fleet: Arc::new(fleet) })
 }
 
 /// Templates and profiles alone, with these texts in place of the files of their name, or beside them.

@@ -140,6 +140,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         rules: RwLock::new(rules),
         started_at: now,
         leadership: Leadership::new(node_name()?, shared),
+        mdm_refused: std::sync::Mutex::default(),
         crl_wanted: tokio::sync::Notify::new(),
     }))
 }

@@ -1,6 +1,9 @@
 //! What every flow needs.
 
-use std::sync::{Arc, RwLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, RwLock},
+};
 
 use lanyard_ca::keys::unseal::UnsealKey;
 use lanyard_model::{
@@ -17,6 +20,7 @@ use crate::{
     clock::Clock,
     config::Config,
     edge::{ndes_page::Outstanding, throttle::Throttle},
+    fleet::policy::FleetPolicies,
     installation::Installation,
     jobs::leadership::Leadership,
     keyring::CurrentKeyring,
@@ -33,6 +37,8 @@ pub struct Rules {
     pub policy: Arc<Policy>,
     /// The profiles' modules.
     pub modules: Arc<Modules>,
+    /// What managed devices get.
+    pub fleet: Arc<FleetPolicies>,
 }
 
 /// The server's parts, shared by all its tasks.
@@ -77,6 +83,8 @@ pub struct Server {
     pub started_at: Timestamp,
     /// Whether this node does the work that only one may do.
     pub leadership: Leadership,
+    /// Certificates that were refused a management session: why, and when that was audited.
+    pub mdm_refused: Mutex<HashMap<([u8; 32], &'static str), Timestamp>>,
     /// Wakes the CRL job.
     pub crl_wanted: tokio::sync::Notify,
 }
@@ -98,6 +106,12 @@ impl Server {
     #[must_use]
     pub fn modules(&self) -> Arc<Modules> {
         Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).modules)
+    }
+
+    /// What managed devices get, as it is in force.
+    #[must_use]
+    pub fn fleet(&self) -> Arc<FleetPolicies> {
+        Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).fleet)
     }
 
     /// Puts other rules in force, all at once.

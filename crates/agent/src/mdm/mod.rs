@@ -11,6 +11,7 @@ pub mod certificates;
 pub mod exchange;
 pub mod join;
 pub mod renew;
+pub mod simulate;
 pub mod sync;
 mod tree;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use lanyard_mdm::{
-    session::device::{DeviceConfig, DeviceCredentials, DeviceSession, Next},
+    session::device::{DeviceConfig, DeviceCredentials, DeviceSession, ManagementTree, Next},
     syncml::{CONTENT_TYPE, SyncMl, alert::LoginStatus, decode, encode},
 };
 use lanyard_model::time::Timestamp;
@@ -80,6 +80,24 @@ pub async fn sync(store: &DeviceStore, clock: &Clock) -> Result<Synced, AgentErr
     Ok(synced)
 }
 
+/// Holds one session of a device without a store, over a connection of its own; returns how many messages it sent.
+///
+/// # Errors
+/// As [`sync`].
+pub async fn hold(
+    account: &mut Account,
+    identity: &Identity,
+    key: &DeviceKey,
+    tree: &mut (dyn ManagementTree + Send),
+) -> Result<u32, AgentError> {
+    let tls_roots = roots(account, identity);
+    let client = HttpClient::with_identity(&uri(&account.server_url)?, tls_roots.as_deref(), identity, key)?;
+    account.session = account.session.wrapping_add(1) % 0xffff;
+    let mut messages = 0;
+    session(&client, account, tree, &mut messages).await?;
+    Ok(messages)
+}
+
 /// Takes the device out of the management: tells the server, best effort, and removes what the management brought.
 ///
 /// # Errors
@@ -135,7 +153,7 @@ enum Ended {
 async fn session(
     client: &HttpClient,
     account: &mut Account,
-    tree: &mut StoreTree,
+    tree: &mut (dyn ManagementTree + Send),
     messages: &mut u32,
 ) -> Result<Ended, AgentError> {
     let url = account.server_url.clone();

@@ -10,6 +10,7 @@ pub mod client_address;
 pub mod enrollment;
 pub mod health;
 pub mod listen;
+pub mod management;
 pub mod ndes_page;
 pub mod pki;
 pub mod router;

@@ -38,6 +38,14 @@ pub async fn create(
     by: &str,
 ) -> Result<NewChallenge, ServerError> {
     let order = with_records(server, order, user, device).await?;
+    create_for(server, order, by).await
+}
+
+/// Makes a challenge of an order that has its records.
+///
+/// # Errors
+/// [`ServerError::Policy`], [`ServerError::Module`].
+pub async fn create_for(server: &Server, order: ChallengeOrder, by: &str) -> Result<NewChallenge, ServerError> {
     let minted = mint(&order, &server.policy(), &server.challenge_keys, random()?, server.now())?;
     let binding: Binding = serde_json::from_slice(&minted.record.binding)
         .map_err(|e| ServerError::Conflict(format!("the challenge's binding cannot be read back: {e}")))?;

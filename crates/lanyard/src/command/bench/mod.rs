@@ -1,5 +1,6 @@
 //! `lanyard bench`: figures as ratios to a floor or a peer from the same run.
 
+mod fleet;
 mod peer;
 mod report;
 mod scep;
@@ -14,11 +15,14 @@ use clap::Subcommand;
 pub enum Command {
     /// First enrolments by SCEP against a server of its own in a temporary directory.
     Scep(scep::Arguments),
+    /// Windows devices that enrol, hold sessions and renew, against a server of their own.
+    Fleet(fleet::Arguments),
 }
 
 /// Runs it.
 pub async fn run(command: Command) -> ExitCode {
     match command {
         Command::Scep(arguments) => scep::run(arguments).await,
+        Command::Fleet(arguments) => fleet::run(arguments).await,
     }
 }

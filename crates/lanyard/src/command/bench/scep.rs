@@ -109,7 +109,7 @@ async fn measure(arguments: &Arguments) -> Result<Report, String> {
     Ok(Report::new(engine, arguments.certificates, floor, rows, peer))
 }
 
-async fn keys() -> Result<Vec<Arc<DeviceKey>>, String> {
+pub(super) async fn keys() -> Result<Vec<Arc<DeviceKey>>, String> {
     let bar = spinner("making keys");
     let mut keys = Vec::with_capacity(KEYS);
     for _ in 0..KEYS {

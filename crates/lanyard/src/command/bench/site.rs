@@ -38,6 +38,10 @@ pub struct Site {
     dir: PathBuf,
     unseal: PathBuf,
     fingerprint: [u8; 32],
+    /// Base of HTTPS; empty where only plain HTTP is used.
+    url: String,
+    /// The root, PEM.
+    root: Vec<u8>,
 }
 
 /// Its running server.
@@ -59,22 +63,78 @@ pub struct Usage {
 impl Site {
     /// Creates an authority with a P-256 key in `dir`, its database there or on a server.
     pub async fn create(dir: &Path, database: Option<String>) -> Result<Self, String> {
+        Self::make(dir, database, [SocketAddr::from(([127, 0, 0, 1], 0)); 2]).await
+    }
+
+    /// Creates an authority whose Windows devices may renew at once, and of which one user may have any number.
+    pub async fn create_for_devices(dir: &Path) -> Result<Self, String> {
+        let site = Self::make(dir, None, [free_address()?, free_address()?]).await?;
+        site.edit(
+            "lanyard.toml",
+            &[
+                ("devices-per-user = 10", "devices-per-user = 0"),
+                ("renew-period = \"50d\"", "renew-period = \"1d\""),
+                ("retry-interval = \"4d\"", "retry-interval = \"1d\""),
+            ],
+        )?;
+        let life = [
+            ("lifetime = \"365d\"", "lifetime = \"3d\""),
+            ("backdate = \"1h\"", "backdate = \"1d\""),
+            ("spread = \"23h\"", "spread = \"0s\""),
+            ("renewal-window = \"120d\"", "renewal-window = \"3d\""),
+        ];
+        site.edit("templates/mdm-identity.toml", &life)?;
+        Ok(site)
+    }
+
+    async fn make(dir: &Path, database: Option<String>, [https, mdm]: [SocketAddr; 2]) -> Result<Self, String> {
         let (ca, unseal) = (dir.join("ca"), dir.join("unseal.key"));
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let plan = Plan {
             dir: ca.clone(),
             organization: "Example".into(),
             ca_key: KeyKind::EcP256,
             unseal: UnsealSource::File(unseal.clone()),
             url: Some("http://pki.example".into()),
-            http: any,
-            https: any,
-            mdm: any,
+            http: SocketAddr::from(([127, 0, 0, 1], 0)),
+            https,
+            mdm,
             tls_names: Vec::new(),
             database: database.map(SecretText::new),
         };
         let created = init(plan, SystemClock.now()).await.map_err(|e| chain(&e))?;
-        Ok(Self { dir: ca, unseal, fingerprint: created.root.fingerprint() })
+        let root = lanyard_agent::pki::pem::encode(lanyard_agent::pki::pem::CERTIFICATE, created.root.der()).into_bytes();
+        let url = format!("https://localhost:{}", https.port());
+        Ok(Self { dir: ca, unseal, fingerprint: created.root.fingerprint(), url, root })
+    }
+
+    fn edit(&self, file: &str, edits: &[(&str, &str)]) -> Result<(), String> {
+        let path = self.dir.join(file);
+        let mut text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        for (from, to) in edits {
+            if !text.contains(from) {
+                return Err(format!("{} has no '{from}'", path.display()));
+            }
+            text = text.replacen(from, to, 1);
+        }
+        std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
+    }
+
+    /// Base of HTTPS.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The root, PEM.
+    pub fn root(&self) -> &[u8] {
+        &self.root
+    }
+
+    /// Adds a user whose password costs hardly anything to check; only while no server runs.
+    pub async fn add_user(&self, name: &str, password: &str) -> Result<(), String> {
+        let server = self.open().await?;
+        let done = lanyard_server::mdm::password::add_user_for_measuring(&server, name, password).await;
+        server.store.close().await;
+        done.map_err(|e| chain(&e))
     }
 
     /// Opens the installation in this process; only while no server runs.
@@ -157,6 +217,11 @@ impl Site {
         }
         Ok(prepared)
     }
+}
+
+fn free_address() -> Result<SocketAddr, String> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(|e| e.to_string())?;
+    listener.local_addr().map_err(|e| e.to_string())
 }
 
 async fn challenge(target: &Target, subject: &str) -> Result<SecretText, String> {

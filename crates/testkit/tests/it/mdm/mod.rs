@@ -1,7 +1,10 @@
-//! Windows enrolment and renewal over HTTP, message by message.
+//! Windows devices: enrolled, managed, renewed.
 
 mod agent;
 mod enrolment;
+mod fleet;
+mod managed;
 mod renewal;
+mod sessions;
 mod sign_in;
 mod support;

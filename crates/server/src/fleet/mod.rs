@@ -1,0 +1,13 @@
+//! What managed devices are to have, and what is kept about each of them between two messages.
+//!
+//! Start reading at [`policy`] (the file an administrator edits), then [`desired`] (what it means for one device) and [`reconcile`] (what
+//! there is still to do); [`ledger`] is what was done already, [`job`] a job as it is stored.
+//!
+//! Must never enter: HTTP, storage calls, the steps of a session.
+
+pub mod desired;
+pub mod inventory;
+pub mod job;
+pub mod ledger;
+pub mod policy;
+pub mod reconcile;

@@ -1,0 +1,156 @@
+//! What a device is to be told at the beginning of a session, and what is made only at the moment it is told.
+
+use lanyard_mdm::profile::{job::Filling, management};
+use lanyard_model::{
+    challenge::Binding,
+    fleet::{Enrollment, EnrollmentState},
+    id::JobId,
+    secret::SecretText,
+};
+use lanyard_pki::crypto::random::random;
+use lanyard_ra::challenge::{ChallengeOrder, mint};
+
+use super::{challenge, management::Desk, subjects};
+use crate::{
+    error::{ServerError, chain},
+    fleet::{
+        desired::{Circumstances, Desired, desired},
+        job::{ScepOrder, StoredJob, What},
+        policy::{Loaded, Scep},
+        reconcile::{Action, reconcile},
+    },
+    state::Server,
+};
+
+/// Names the server on devices.
+#[must_use]
+pub fn provider_id(server: &Server) -> &str {
+    server.config.mdm.as_ref().map_or("Lanyard", |mdm| mdm.provider_id.as_str())
+}
+
+/// What is to be done for a device whose session begins.
+///
+/// # Errors
+/// Storage and directory errors.
+pub(super) async fn actions(desk: &mut Desk<'_>) -> Result<Vec<Action>, ServerError> {
+    let server = desk.server;
+    if desk.enrollment.state == EnrollmentState::Leaving {
+        return Ok(leave(desk, provider_id(server)));
+    }
+    let fleet = server.fleet();
+    let Some(policy) = fleet.find(&desk.enrollment.profile) else { return Ok(Vec::new()) };
+    let Desired { wanted, impossible } = of_device(server, &desk.enrollment, policy, desk.kept.ledger.plain_listing).await?;
+    for (key, problem) in impossible {
+        tracing::warn!(device = %desk.enrollment.device, key, problem, "the device cannot have what the policy says");
+    }
+    Ok(reconcile(&mut desk.kept.ledger, &wanted, desk.now, JobId::generate(desk.now)))
+}
+
+/// Only the goodbye: whatever else waits is taken back.
+fn leave(desk: &Desk<'_>, provider_id: &str) -> Vec<Action> {
+    let is_goodbye = |what: &What| *what == What::Unenroll;
+    let others = desk.queue.iter().filter(|job| !is_goodbye(&job.stored.what));
+    let mut actions: Vec<Action> = others.map(|job| Action::Cancel(job.record.id)).collect();
+    if !desk.queue.iter().any(|job| is_goodbye(&job.stored.what)) {
+        let job = Box::new(StoredJob::new(management::unenroll(provider_id), What::Unenroll));
+        actions.push(Action::Queue { key: None, purpose: "leave the management".into(), job });
+    }
+    actions
+}
+
+/// What a device shall have.
+///
+/// # Errors
+/// Storage and directory errors.
+pub async fn of_device(
+    server: &Server,
+    enrollment: &Enrollment,
+    policy: &Loaded,
+    plain_listing: bool,
+) -> Result<Desired, ServerError> {
+    let user = subjects::user(server, &enrollment.user).await?.map(|known| known.record);
+    let device = subjects::device(server, &enrollment.device).await?.map(|known| known.record);
+    let mut bindings = Vec::new();
+    for scep in &policy.file.scep {
+        bindings.push(binding(server, enrollment, scep).await);
+    }
+    let ring = server.keyring.get();
+    let roots: Vec<&[u8]> = ring.roots().iter().map(|root| root.der()).collect();
+    let mut issuing: Vec<_> = ring.authorities().filter(|a| !a.certificate().is_self_issued()).collect();
+    issuing.sort_by_key(|authority| authority.name().clone());
+    let circumstances = Circumstances {
+        roots,
+        issuing: issuing.iter().map(|authority| authority.certificate().der()).collect(),
+        url: &server.config.url,
+        provider_id: provider_id(server),
+        organization: &server.config.organization,
+        user: user.as_ref(),
+        device: device.as_ref(),
+        plain_listing,
+        bindings,
+    };
+    Ok(desired(policy, &circumstances))
+}
+
+/// What a challenge would bind for this device, and the authority that would issue.
+async fn binding(server: &Server, enrollment: &Enrollment, scep: &Scep) -> Result<(Binding, Vec<u8>), String> {
+    let order = ScepOrder {
+        profile: scep.profile.clone(),
+        template: scep.template.clone(),
+        key: scep.key,
+        subject: String::new(),
+        san: Vec::new(),
+    };
+    let tried = async {
+        let order = with_records(server, enrollment, &order).await?;
+        // Only to learn the names: this challenge is never stored and thus never good.
+        let minted = mint(&order, &server.policy(), &server.challenge_keys, random()?, server.now())?;
+        serde_json::from_slice(&minted.record.binding).map_err(|e| ServerError::Conflict(e.to_string()))
+    };
+    let binding: Binding = tried.await.map_err(|error: ServerError| chain(&error))?;
+    let policy = server.policy();
+    let template = policy.templates.find(&binding.template).ok_or("the template is gone")?;
+    let ring = server.keyring.get();
+    let issuer = ring.authority(&template.issuing_ca).map_err(|error| chain(&error))?;
+    Ok((binding, issuer.certificate().der().to_vec()))
+}
+
+async fn with_records(server: &Server, enrollment: &Enrollment, order: &ScepOrder) -> Result<ChallengeOrder, ServerError> {
+    let order = ChallengeOrder {
+        template: order.template.clone(),
+        profile: order.profile.clone(),
+        subject: None,
+        san: None,
+        key: Some(order.key),
+        ttl: None,
+        user: None,
+        device: None,
+        groups: Vec::new(),
+        ordered_by: None,
+    };
+    let (user, device) = (enrollment.user.clone(), enrollment.device.clone());
+    challenge::with_records(server, order, Some(user), Some(device)).await
+}
+
+/// Makes what a job wants at the moment it is sent: a challenge's id and its text.
+///
+/// # Errors
+/// [`ServerError::Policy`] when the rules refuse it, [`ServerError::Conflict`] when the names on record have changed since the job was made.
+pub(super) async fn fill(
+    server: &Server,
+    enrollment: &Enrollment,
+    job: &StoredJob,
+    what: Filling,
+) -> Result<(String, SecretText), ServerError> {
+    let (Filling::ScepChallenge, What::Scep(order)) = (what, &job.what) else {
+        return Err(ServerError::Conflict("nothing is known that could be filled in".into()));
+    };
+    let full = with_records(server, enrollment, order).await?;
+    let made = challenge::create_for(server, full, "mdm").await?;
+    let san: Vec<String> = made.binding.san.iter().map(ToString::to_string).collect();
+    if made.binding.subject.to_string() != order.subject || san != order.san {
+        // The challenge just made ends unused; the next session makes the job anew.
+        return Err(ServerError::Conflict("the names on record have changed since the job was made".into()));
+    }
+    Ok((made.id, made.text))
+}
