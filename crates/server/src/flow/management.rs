@@ -15,14 +15,14 @@ use lanyard_model::{
     id::JobId,
     time::Timestamp,
 };
-use lanyard_pki::crypto::{digest::sha256, random::random};
+use lanyard_pki::crypto::{digest::sha256, random::random, sealing};
 use lanyard_store::ports::{EnrollmentChange, SessionStep};
 
-use super::{management_events::Effects, management_plan as plan, revoke::revoke};
+use super::{device_document::credentials_context, management_events::Effects, management_plan as plan, revoke::revoke};
 use crate::{
     error::{ServerError, chain},
     fleet::{
-        job::{StoredJob, open},
+        job::StoredJob,
         ledger::{Kept, Progress},
         reconcile::Action,
     },
@@ -287,7 +287,10 @@ impl Desk<'_> {
 
     fn credentials(&self) -> Result<Option<lanyard_mdm::session::server::Credentials>, ServerError> {
         let Some(DmCredentials { name, inner, nonce }) = &self.enrollment.credentials else { return Ok(None) };
-        let inner: String = open(&self.server.unseal, &credentials_name(&self.enrollment), inner)?;
+        let context = credentials_context(self.enrollment.id);
+        let inner = sealing::open(&self.server.fleet_secret, &context, inner)?;
+        let inner = String::from_utf8(inner.expose().to_vec())
+            .map_err(|_| ServerError::Conflict("stored credentials of a device are damaged".into()))?;
         let nonce = (!nonce.is_empty()).then(|| nonce.clone());
         Ok(Some(lanyard_mdm::session::server::Credentials { user: name.clone(), inner, md5: true, basic: false, nonce }))
     }
@@ -354,10 +357,4 @@ impl Desk<'_> {
 pub fn identities(enrollment: &Enrollment) -> impl Iterator<Item = &Identity> {
     let retired = enrollment.retired.as_ref().map(|(identity, _)| identity);
     std::iter::once(&enrollment.identity).chain(&enrollment.renewed).chain(retired)
-}
-
-/// Under which name the proof of an account's secret is sealed.
-#[must_use]
-pub fn credentials_name(enrollment: &Enrollment) -> String {
-    format!("dm-credentials-{}", enrollment.id)
 }
