@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lanyard_agent::{
     error::AgentError,
-    mdm::{EnrollmentType, JoinCredential, JoinOptions, RenewalProof, join, renew},
+    mdm::{EnrollmentType, JoinCredential, JoinOptions, RenewalProof, join, renew, sync},
     store::DeviceStore,
 };
 use lanyard_model::{secret::SecretText, time::Span};
@@ -45,6 +45,15 @@ async fn a_device_joins_and_renews_by_itself_and_with_a_password() {
     server.advance(Span::from_days(2));
     let first = renew(&store, RenewalProof::Automatic, server.now()).await.unwrap();
     assert_eq!(first.identity.certificate.subject_der(), joined.identity.certificate.subject_der());
+    // The old one lives until a session was held with the new one.
+    let status = async |certificate: &lanyard_pki::certificate::Certificate| {
+        server.admin.certificate(&certificate.serial().unwrap().to_string()).await.status
+    };
+    assert_eq!(status(&joined.identity.certificate).await, "valid");
+    let now = server.now();
+    let clock: lanyard_agent::scep::options::Clock = Arc::new(move || now);
+    sync(&store, &clock).await.unwrap();
+    assert_eq!(status(&joined.identity.certificate).await, "revoked");
     server.advance(Span::from_days(2));
     let by_password = RenewalProof::Password(SecretText::new(PASSWORD.into()));
     let second = renew(&store, by_password, server.now()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Windows devices: enrolled, managed, renewed.
+//! Windows devices: enrolled, managed, renewed; over HTTP, message by message.
 
 mod agent;
 mod enrolment;
