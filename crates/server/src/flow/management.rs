@@ -103,6 +103,7 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
     if let Some(reason) = not_admitted(server, &enrollment, fingerprint, now).await? {
         return refuse(server, fingerprint, Some(&enrollment), reason).await.map(Some);
     }
+    // A renewed identity that is used takes the place of the one before, which proves nothing from now on.
     let (enrollment, version) = identity_seen(server, (enrollment, version), &fingerprint).await?;
     let key = RecordKey::of(&server.fleet_secret, enrollment.id);
     let stored = server.store.load_session(enrollment.id).await?;
