@@ -8,6 +8,7 @@ mod approval;
 mod challenges;
 mod circumstances;
 mod deviations;
+mod enrolled;
 mod first_enrolment;
 mod patterns;
 mod profiles;

@@ -17,7 +17,7 @@ fn default_with(from: &str, to: &str) -> Vec<(String, String)> {
 fn builtin_profiles_load_and_only_legacy_is_legacy() {
     let profiles = Profiles::load(files(builtin())).unwrap();
     let told: Vec<(&str, bool)> = profiles.iter().map(|p| (p.name.as_str(), p.legacy_algorithms)).collect();
-    assert_eq!(told, [("default", false), ("legacy", true)]);
+    assert_eq!(told, [("default", false), ("legacy", true), ("mdm", false)]);
     assert!(profiles.find(&"default".parse().unwrap()).is_some_and(|p| p.templates.is_empty() && p.burn_on_mismatch));
     assert!(builtin()[1].1.contains("inert until a challenge"));
 }

@@ -18,7 +18,10 @@ use lanyard_model::{
 use lanyard_pki::crypto::{digest::sha256, random::random, sealing};
 use lanyard_store::ports::{EnrollmentChange, SessionStep};
 
-use super::{device_document::credentials_context, management_events::Effects, management_plan as plan, revoke::revoke};
+use super::{
+    device_document::credentials_context, device_identity::identity_seen, management_events::Effects, management_plan as plan,
+    revoke::revoke,
+};
 use crate::{
     error::{ServerError, chain},
     fleet::{
@@ -98,6 +101,8 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
     if let Some(reason) = not_admitted(server, &enrollment, fingerprint, now).await? {
         return refuse(server, fingerprint, Some(&enrollment), reason).await.map(Some);
     }
+    // A renewed identity that is used takes the place of the one before, which proves nothing from now on.
+    let (enrollment, version) = identity_seen(server, (enrollment, version), &fingerprint).await?;
     let stored = server.store.load_session(enrollment.id).await?;
     let seen = stored.as_ref().map(|(version, _)| *version);
     let kept = match &stored {
@@ -110,7 +115,6 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
         queue.push(Queued { record, stored });
     }
     let mut desk = Desk { server, now, enrollment, version, changed: false, kept, queue, dirty: Vec::new(), audit: Vec::new() };
-    desk.promote(fingerprint);
     if is_first(desk.kept.session.as_ref(), message) && message.header.source.loc_uri == desk.enrollment.client {
         desk.enrollment.seen_at = Some(now);
         desk.changed = true;
@@ -190,14 +194,6 @@ async fn refuse(
 }
 
 impl Desk<'_> {
-    /// A renewed identity that is seen in use takes the place of the one before, which proves nothing from now on.
-    fn promote(&mut self, fingerprint: [u8; 32]) {
-        let Some(renewed) = self.enrollment.renewed.take_if(|renewed| renewed.fingerprint == fingerprint) else { return };
-        let old = std::mem::replace(&mut self.enrollment.identity, renewed);
-        self.enrollment.retired = Some((old, self.now));
-        self.changed = true;
-    }
-
     /// Entries of the ledger whose job an administrator took back.
     async fn notice_cancelled(&mut self) -> Result<(), ServerError> {
         let open: Vec<JobId> = self.queue.iter().map(|job| job.record.id).collect();

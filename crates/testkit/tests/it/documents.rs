@@ -60,8 +60,9 @@ fn every_code_has_its_place_in_the_list_of_errors() {
             for literal in text.split('"').skip(1).step_by(2) {
                 let code = literal.split_once('.').is_some_and(|(room, rest)| {
                     let rooms = ["modules", "ra", "scep", "mdm", "ca", "pki", "store", "server", "agent"];
+                    // Names of files look like codes.
                     let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-                    rooms.contains(&room) && !rest.is_empty() && rest.chars().all(kebab)
+                    rooms.contains(&room) && !rest.is_empty() && rest != "toml" && rest.chars().all(kebab)
                 });
                 if code && !list.contains(&format!("`{literal}`")) {
                     missing.insert(literal.to_owned());

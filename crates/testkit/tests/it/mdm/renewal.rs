@@ -17,7 +17,7 @@ use lanyard_testkit::{
 use super::support::{PASSWORD, assert_refused, certificate, enrol, start};
 
 /// Identities live 52 days, of which the device renews in the last 50.
-async fn server() -> TestServer {
+pub async fn server() -> TestServer {
     let template = builtin_template("mdm-identity")
         .replace("lifetime = \"365d\"", "lifetime = \"52d\"")
         .replace("renewal-window = \"120d\"", "renewal-window = \"52d\"");
