@@ -5,7 +5,8 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, authority, bench, certificate, challenge, demo, device, directory, group, init, policy, request, serve, store, token,
+    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, group, init, policy, request, serve, store,
+    token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
@@ -62,9 +63,9 @@ enum Command {
     /// Keep groups of users and devices, to which profiles are assigned.
     #[command(subcommand)]
     Group(group::Command),
-    /// Keep the records of devices, as the server sees them.
+    /// The devices, seen from the server: records, management, what is really on them.
     #[command(subcommand)]
-    Fleet(directory::FleetCommand),
+    Fleet(fleet::FleetCommand),
     /// Make, list and revoke API tokens: for an MDM that makes challenges, or an administrator elsewhere.
     #[command(subcommand)]
     Token(token::Command),
@@ -107,7 +108,7 @@ pub fn main() -> ExitCode {
             Command::Profile(command) => policy::run_profile(command).await,
             Command::User(command) => directory::run_user(command).await,
             Command::Group(command) => group::run(command).await,
-            Command::Fleet(command) => directory::run_fleet(command).await,
+            Command::Fleet(command) => fleet::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,
             Command::Store(command) => store::run(command).await,

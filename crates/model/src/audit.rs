@@ -88,6 +88,8 @@ pub enum AuditKind {
     JobQueued,
     /// A managed device has done, or finally failed to do, what was queued.
     JobEnded,
+    /// A managed device has not renewed its identity although it had two tries.
+    DeviceOverdue,
 }
 
 /// The stored word, such as `request-denied`.

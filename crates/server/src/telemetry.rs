@@ -29,6 +29,16 @@ impl Default for Telemetry {
         describe("lanyard_crls_issued_total", "CRLs signed");
         describe("lanyard_http_connections_total", "Connections accepted by listener");
         describe("lanyard_http_refused_total", "HTTP requests cut off by cause");
+        describe("lanyard_mdm_sessions_total", "Management sessions begun, and whether the one before was cut off");
+        describe("lanyard_mdm_sessions_ended_total", "Management sessions ended");
+        describe("lanyard_mdm_jobs_total", "Jobs of managed devices by their end");
+        describe("lanyard_mdm_refused_total", "Messages of who may not have a management session, by reason");
+        describe("lanyard_mdm_unenrolled_total", "Devices that left the management");
+        recorder.describe_gauge(
+            KeyName::from_const_str("lanyard_mdm_devices"),
+            None,
+            "Enrolments by state; overdue ones are also active".into(),
+        );
         recorder.describe_histogram(
             KeyName::from_const_str("lanyard_request_seconds"),
             None,
@@ -43,6 +53,13 @@ impl Telemetry {
     pub fn count(&self, name: &'static str, labels: &[(&'static str, String)]) {
         let labels: Vec<Label> = labels.iter().map(|(k, v)| Label::new(*k, v.clone())).collect();
         self.recorder.register_counter(&Key::from_parts(name, labels), &METADATA).increment(1);
+    }
+
+    /// Sets what is counted now and then.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn set(&self, name: &'static str, labels: &[(&'static str, String)], value: u64) {
+        let labels: Vec<Label> = labels.iter().map(|(k, v)| Label::new(*k, v.clone())).collect();
+        self.recorder.register_gauge(&Key::from_parts(name, labels), &METADATA).set(value as f64);
     }
 
     /// Records how long something took.

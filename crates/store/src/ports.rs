@@ -355,8 +355,10 @@ pub trait PeopleStore: Send + Sync {
 /// Which enrolments to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnrollmentFilter {
-    /// Only of this user.
+    /// Only of this user, and not ended.
     pub user: Option<UserName>,
+    /// Only of this device.
+    pub device: Option<DeviceId>,
     /// Only active ones whose renewal was due before; those that are due longest come first, and `after` is not used.
     pub due_before: Option<Timestamp>,
     /// Only after this one, in order of id.

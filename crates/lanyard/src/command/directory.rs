@@ -1,4 +1,4 @@
-//! `lanyard user` and `lanyard fleet`.
+//! `lanyard user`.
 
 use std::{
     fs,
@@ -6,8 +6,8 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Subcommand};
-use lanyard_server::api::types::{Device, Password, User};
+use clap::Subcommand;
+use lanyard_server::api::types::{Password, User};
 
 use super::import;
 use crate::{
@@ -83,77 +83,6 @@ pub enum UserCommand {
     },
 }
 
-/// Commands on devices.
-#[derive(Subcommand)]
-pub enum FleetCommand {
-    /// List the devices.
-    #[command(after_help = "Example:\n  lanyard fleet list --dir ca")]
-    List {
-        #[command(flatten)]
-        target: Target,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Add a device, or replace the record of one.
-    #[command(
-        after_help = "Example:\n  lanyard fleet add --dir ca L-0007 --name laptop-7 --dns-name laptop-7.example.org --user user1"
-    )]
-    Add(AddDevice),
-    /// Add or change many devices from a CSV file: all of them, or none.
-    #[command(
-        after_help = "Example:\n  lanyard fleet import --dir ca devices.csv --dry-run\n\nThe first line names the columns: id, and of name, \
-        dns-name, serial, directory-id, imei, meid, wifi-mac, model, user,\nblocked (yes or no) those there are. What the file does not name \
-        stays as it is."
-    )]
-    Import(import::Arguments),
-    /// Remove a device; certificates and challenges for it are then refused.
-    #[command(after_help = "Example:\n  lanyard fleet remove --dir ca L-0007")]
-    Remove {
-        #[command(flatten)]
-        target: Target,
-        /// Inventory id.
-        id: String,
-    },
-    /// Refuse everything to a device from now on.
-    #[command(after_help = "Example:\n  lanyard fleet block --dir ca L-0007")]
-    Block {
-        #[command(flatten)]
-        target: Target,
-        /// Inventory id.
-        id: String,
-    },
-    /// Let a blocked device ask again.
-    #[command(after_help = "Example:\n  lanyard fleet unblock --dir ca L-0007")]
-    Unblock {
-        #[command(flatten)]
-        target: Target,
-        /// Inventory id.
-        id: String,
-    },
-}
-
-/// Arguments of `lanyard fleet add`.
-#[derive(Args)]
-pub struct AddDevice {
-    #[command(flatten)]
-    target: Target,
-    /// Inventory id.
-    id: String,
-    /// Host name.
-    #[arg(long)]
-    name: Option<String>,
-    /// Fully qualified domain name.
-    #[arg(long)]
-    dns_name: Option<String>,
-    /// Hardware serial number.
-    #[arg(long)]
-    serial: Option<String>,
-    /// Owner.
-    #[arg(long)]
-    user: Option<String>,
-}
-
 /// Runs a user command.
 pub async fn run_user(command: UserCommand) -> ExitCode {
     match command {
@@ -194,42 +123,6 @@ pub async fn run_user(command: UserCommand) -> ExitCode {
     }
 }
 
-/// Runs a device command.
-pub async fn run_fleet(command: FleetCommand) -> ExitCode {
-    match command {
-        FleetCommand::List { target, json } => match target.get::<Vec<Device>>("/devices").await {
-            Ok(devices) if json => print::json(&devices),
-            Ok(devices) => {
-                let text = |v: Option<String>| v.unwrap_or_else(|| "-".into());
-                let rows = devices.into_iter().map(|d| {
-                    let state = if d.blocked { "blocked" } else { "allowed" };
-                    let user = d.user.map(|u| u.to_string());
-                    vec![d.id.to_string(), text(d.name), text(d.dns_name), text(d.serial), text(user), state.into()]
-                });
-                print::table(&["ID", "NAME", "DNS NAME", "SERIAL", "USER", "STATE"], rows.collect(), "no devices")
-            }
-            Err(error) => error.report(),
-        },
-        FleetCommand::Import(arguments) => import::run("devices", arguments).await,
-        FleetCommand::Remove { target, id } => removed(target.delete(&format!("/devices/{}", encode(&id))).await, "device", &id),
-        FleetCommand::Add(arguments) => add(arguments).await,
-        FleetCommand::Block { target, id } => set_blocked(&target, &id, true).await,
-        FleetCommand::Unblock { target, id } => set_blocked(&target, &id, false).await,
-    }
-}
-
-async fn add(arguments: AddDevice) -> ExitCode {
-    let AddDevice { target, id, name, dns_name, serial, user } = arguments;
-    let device = match (id.parse(), user.map(|u| u.parse()).transpose()) {
-        (Ok(id), Ok(user)) => Device { name, dns_name, serial, user, ..Device::named(id) },
-        (Err(error), _) | (_, Err(error)) => return print::fail(&format!("{error}"), None),
-    };
-    match target.put::<_, Device>("/devices", &device).await {
-        Ok(device) => saved("device", device.id.as_str()),
-        Err(error) => error.report(),
-    }
-}
-
 /// A new password, from a file or typed twice.
 fn password(file: Option<&Path>) -> Result<Password, String> {
     let Some(file) = file else {
@@ -252,26 +145,12 @@ async fn set_password(target: &Target, name: &str, password: Password) -> ExitCo
     }
 }
 
-async fn set_blocked(target: &Target, id: &str, blocked: bool) -> ExitCode {
-    let devices = match target.get::<Vec<Device>>("/devices").await {
-        Ok(devices) => devices,
-        Err(error) => return error.report(),
-    };
-    let Some(device) = devices.into_iter().find(|d| d.id.as_str() == id) else {
-        return print::fail(&format!("device '{id}' is not on record"), Some("lanyard fleet list shows them"));
-    };
-    match target.put::<_, Device>("/devices", &Device { blocked, ..device }).await {
-        Ok(device) => saved("device", device.id.as_str()),
-        Err(error) => error.report(),
-    }
-}
-
-fn saved(what: &str, name: &str) -> ExitCode {
+pub(super) fn saved(what: &str, name: &str) -> ExitCode {
     print::line(&format!("{what} {name} is saved"));
     ExitCode::SUCCESS
 }
 
-fn removed(answer: Result<bool, CallError>, what: &str, name: &str) -> ExitCode {
+pub(super) fn removed(answer: Result<bool, CallError>, what: &str, name: &str) -> ExitCode {
     match answer {
         Ok(_) => {
             print::line(&format!("{what} {name} is removed"));

@@ -10,6 +10,7 @@ pub mod challenge;
 pub mod demo;
 pub mod device;
 pub mod directory;
+pub mod fleet;
 pub mod group;
 pub mod import;
 pub mod init;

@@ -11,6 +11,8 @@ pub mod authority;
 pub mod certificates;
 pub mod challenges;
 pub mod directory;
+pub mod fleet;
+pub mod fleet_types;
 pub mod groups;
 pub mod problem;
 pub mod replay;

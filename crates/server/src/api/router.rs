@@ -10,7 +10,7 @@ use axum::{
     routing::{delete, get, post, put},
 };
 
-use super::{access, audit, authority, certificates, challenges, directory, groups, replay, requests, tokens};
+use super::{access, audit, authority, certificates, challenges, directory, fleet, groups, replay, requests, tokens};
 use crate::{api::access::Caller, edge::listen::Peer, flow::approve::Person, state::Server};
 
 /// Largest call, in octets.
@@ -57,6 +57,15 @@ fn calls() -> Router<Arc<Server>> {
         .route("/import/{kind}", post(directory::import).layer(DefaultBodyLimit::max(MAX_IMPORT)))
         .route("/groups", get(groups::list).put(groups::add))
         .route("/groups/{name}", get(groups::show).post(groups::change).delete(groups::remove))
+        .route("/fleet", get(fleet::list))
+        .route("/fleet/{device}", get(fleet::show))
+        .route("/fleet/{device}/certificates", get(fleet::certificates))
+        .route("/fleet/{device}/jobs", get(fleet::jobs).post(fleet::push))
+        .route("/fleet/{device}/block", post(fleet::block))
+        .route("/fleet/{device}/unblock", post(fleet::unblock))
+        .route("/fleet/{device}/unenroll", post(fleet::unenroll))
+        .route("/fleet/{device}/renew", post(fleet::renew))
+        .route("/fleet-jobs/{id}/cancel", post(fleet::cancel))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/audit/verify", get(audit::verify))

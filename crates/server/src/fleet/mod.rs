@@ -11,3 +11,6 @@ pub mod job;
 pub mod ledger;
 pub mod policy;
 pub mod reconcile;
+
+#[cfg(test)]
+mod tests;

@@ -81,9 +81,19 @@ const LONGEST_WAIT: Span = Span::from_days(7);
 
 /// Compares what a device shall have with what it was given, notes in the ledger what it is given now, and says what to do for it. Called
 /// twice with the same, it finds nothing to do the second time.
-pub fn reconcile(ledger: &mut Ledger, wanted: &[Wanted], now: Timestamp, placeholder: JobId) -> Vec<Action> {
+///
+/// What is wanted and cannot be had at the moment (`impossible`) stays as it is: a record that lacks a name, or a directory that does not
+/// answer, must not take a certificate from a device. `placeholder` stands in the entries until the caller has made the jobs.
+pub fn reconcile(
+    ledger: &mut Ledger,
+    wanted: &[Wanted],
+    impossible: &[String],
+    now: Timestamp,
+    placeholder: JobId,
+) -> Vec<Action> {
     let mut actions = Vec::new();
-    let gone: Vec<String> = ledger.entries.keys().filter(|key| !wanted.iter().any(|w| w.key == **key)).cloned().collect();
+    let is_gone = |key: &&String| !impossible.contains(key) && !wanted.iter().any(|wanted| wanted.key == **key);
+    let gone: Vec<String> = ledger.entries.keys().filter(is_gone).cloned().collect();
     for key in gone {
         if let Some(entry) = ledger.entries.remove(&key) {
             take_back(&key, entry, &mut actions);
@@ -113,7 +123,8 @@ fn is_due(entry: &Entry, wanted: &Wanted, now: Timestamp) -> bool {
         return true;
     }
     match entry.progress {
-        Progress::Open | Progress::TakenBack => false,
+        Progress::Open => false,
+        Progress::TakenBack => entry.again,
         Progress::Failed => entry.again || now >= entry.at + wait(entry.failures),
         Progress::Done => match &wanted.how {
             How::Once { .. } => false,

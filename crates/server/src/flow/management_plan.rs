@@ -39,11 +39,20 @@ pub(super) async fn actions(desk: &mut Desk<'_>) -> Result<Vec<Action>, ServerEr
     }
     let fleet = server.fleet();
     let Some(policy) = fleet.find(&desk.enrollment.profile) else { return Ok(Vec::new()) };
-    let Desired { wanted, impossible } = of_device(server, &desk.enrollment, policy, desk.kept.ledger.plain_listing).await?;
-    for (key, problem) in impossible {
+    let desired = of_device(server, &desk.enrollment, policy, desk.kept.ledger.plain_listing).await;
+    let Desired { wanted, impossible } = match desired {
+        Ok(desired) => desired,
+        Err(error) => {
+            // A directory that does not answer keeps no device from its session; what changed is told next time.
+            tracing::warn!(code = error.code(), error = %chain(&error), "what a device shall have cannot be told at the moment");
+            return Ok(Vec::new());
+        }
+    };
+    for (key, problem) in &impossible {
         tracing::warn!(device = %desk.enrollment.device, key, problem, "the device cannot have what the policy says");
     }
-    Ok(reconcile(&mut desk.kept.ledger, &wanted, desk.now, JobId::generate(desk.now)))
+    let impossible: Vec<String> = impossible.into_iter().map(|(key, _)| key).collect();
+    Ok(reconcile(&mut desk.kept.ledger, &wanted, &impossible, desk.now, JobId::generate(desk.now)))
 }
 
 /// Only the goodbye: whatever else waits is taken back.

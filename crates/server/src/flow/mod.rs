@@ -20,6 +20,8 @@ pub mod device_sign_in;
 pub mod enroll;
 pub mod expire;
 mod finish;
+pub mod fleet;
+pub mod fleet_watch;
 pub mod import;
 pub mod management;
 mod management_events;

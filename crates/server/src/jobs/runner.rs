@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     error::{ServerError, chain},
-    flow::{audit_chain, crl, expire, scep::authority_name, service_certificate},
+    flow::{audit_chain, crl, expire, fleet_watch, scep::authority_name, service_certificate},
     jobs::leadership::SILENCE,
     keyring::Keyring,
     state::Server,
@@ -60,6 +60,9 @@ pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
 async fn round(server: &Server) {
     if let Err(error) = renew_service_certificates(server).await {
         report("renewing a service certificate", &error);
+    }
+    if let Err(error) = fleet_watch::look(server).await {
+        report("looking at the managed devices", &error);
     }
     if let Err(error) = expire::expire_due(server).await {
         report("expiring held requests", &error);

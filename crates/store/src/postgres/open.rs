@@ -32,6 +32,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "people", sql: include_str!("../../migrations/postgres/0002_people.sql") },
     Migration { version: 3, name: "fewer-indices", sql: include_str!("../../migrations/postgres/0003_fewer_indices.sql") },
     Migration { version: 4, name: "fleet", sql: include_str!("../../migrations/postgres/0004_fleet.sql") },
+    Migration {
+        version: 5,
+        name: "enrollments of a device",
+        sql: include_str!("../../migrations/postgres/0005_enrollments_of_device.sql"),
+    },
 ];
 
 /// Opens the database at a URL (`postgres://user@host/database`, or key-value pairs as libpq reads them; `sslrootcert` names the

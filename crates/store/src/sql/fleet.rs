@@ -32,6 +32,7 @@ pub(crate) const BY_CLIENT: &str = "SELECT version, body FROM enrollments WHERE 
 const LIST: &str = "SELECT version, body FROM enrollments WHERE id > $1 ORDER BY id LIMIT $2";
 pub(crate) const LIST_USER: &str =
     "SELECT version, body FROM enrollments WHERE user_name = $3 AND state <> 'ended' AND id > $1 ORDER BY id LIMIT $2";
+pub(crate) const LIST_DEVICE: &str = "SELECT version, body FROM enrollments WHERE device = $3 AND id > $1 ORDER BY id LIMIT $2";
 pub(crate) const LIST_DUE: &str =
     "SELECT version, body FROM enrollments WHERE state = 'active' AND renews_from < $1 ORDER BY renews_from, id LIMIT $2";
 const LOAD_SESSION: &str = "SELECT version, body FROM management_sessions WHERE enrollment = $1";
@@ -89,6 +90,10 @@ impl FleetStore for Database {
         let limit = if filter.limit == 0 { DEFAULT_LIMIT } else { filter.limit };
         let mut values = args![after, limit];
         let sql = match (&filter.user, filter.due_before) {
+            _ if filter.device.is_some() => {
+                values.extend(filter.device.as_ref().map(|device| Value::Text(device.to_string())));
+                LIST_DEVICE
+            }
             (Some(user), _) => {
                 values.push(Value::Text(user.to_string()));
                 LIST_USER

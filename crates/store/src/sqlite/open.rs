@@ -37,6 +37,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "people", sql: include_str!("../../migrations/sqlite/0002_people.sql") },
     Migration { version: 3, name: "fewer-indices", sql: include_str!("../../migrations/sqlite/0003_fewer_indices.sql") },
     Migration { version: 4, name: "fleet", sql: include_str!("../../migrations/sqlite/0004_fleet.sql") },
+    Migration {
+        version: 5,
+        name: "enrollments of a device",
+        sql: include_str!("../../migrations/sqlite/0005_enrollments_of_device.sql"),
+    },
 ];
 
 /// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.

@@ -40,6 +40,7 @@ fn hot_statements_scan_nothing() {
         (fleet::BY_CERTIFICATE, "(fingerprint=?)"),
         (fleet::BY_CLIENT, "enrollments_of_client (client=?)"),
         (fleet::LIST_USER, "enrollments_of_user (user_name=? AND id>?)"),
+        (fleet::LIST_DEVICE, "enrollments_of_device (device=? AND id>?)"),
         (fleet::LIST_DUE, "enrollments_due (renews_from<?)"),
         (fleet::LOAD_JOB, "(id=?)"),
         (fleet::OPEN_JOBS, "management_jobs_of (enrollment=?)"),
