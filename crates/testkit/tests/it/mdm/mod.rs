@@ -8,3 +8,4 @@ mod renewal;
 mod sessions;
 mod sign_in;
 mod support;
+mod year;
