@@ -4,6 +4,7 @@ mod agent;
 mod enrolment;
 mod fleet;
 mod managed;
+mod others;
 mod renewal;
 mod sessions;
 mod sign_in;
