@@ -34,6 +34,7 @@ use crate::{
     fleet::{
         inventory::DeviceInventory,
         ledger::{Kept, Progress},
+        sealed::RecordKey,
     },
     flow::{
         fleet::{self as flow, Push},
@@ -154,7 +155,7 @@ pub async fn show(State(server): State<Arc<Server>>, Path(device): Path<String>)
     };
     if let Some(newest) = newest {
         let ledger = match server.store.load_session(newest.id).await? {
-            Some((_, sealed)) => Kept::open(&server.unseal, newest.id, &sealed)?.ledger,
+            Some((_, sealed)) => Kept::open(&RecordKey::of(&server.fleet_secret, newest.id), &sealed)?.ledger,
             None => Kept::default().ledger,
         };
         details.given = ledger.entries.iter().map(|(key, entry)| given(key, entry)).collect();

@@ -22,8 +22,6 @@ use crate::{
     state::Server,
 };
 
-/// The address of the service, whatever query a client adds to it.
-pub const PATH: &str = "/ManagementServer/MDM.svc";
 /// Largest message, in octets.
 const MAX_MESSAGE: usize = 1024 * 1024;
 

@@ -11,7 +11,7 @@ use lanyard_mdm::discovery::DISCOVERY_PATH;
 use super::{enrollment, health, management, ndes_page, pki, scep, sign_in};
 use crate::{
     api,
-    mdm::addresses::{AUTHENTICATION_PATH, ENROLLMENT_PATH, POLICY_PATH},
+    mdm::addresses::{AUTHENTICATION_PATH, ENROLLMENT_PATH, MANAGEMENT_PATH, POLICY_PATH},
     state::Server,
 };
 
@@ -51,7 +51,7 @@ pub fn secure(server: Arc<Server>) -> Router {
 
 /// What the listener for managed devices answers. Every request has the extension [`super::listen::ClientCertificate`].
 pub fn managed(server: Arc<Server>) -> Router {
-    enrolment().route(management::PATH, any(management::service)).with_state(server)
+    enrolment().route(MANAGEMENT_PATH, any(management::service)).with_state(server)
 }
 
 /// The services of Windows enrolment, which answer 404 where it is off.

@@ -1,22 +1,20 @@
 //! A job of a device as it is stored: what the session needs, and what it was made for.
 
-use lanyard_ca::keys::unseal::UnsealKey;
 use lanyard_mdm::{
     csp::Scope,
     profile::job::{Job, JobId as QueueId},
     session::server::{JobState as QueueState, QueueItem},
 };
 use lanyard_model::{
-    authority::SealedKey,
     fleet::{JobRecord, JobState},
-    id::{EnrollmentId, JobId, KeyId, ProfileName, TemplateName},
+    id::{EnrollmentId, JobId, ProfileName, TemplateName},
     key::KeyKind,
-    secret::SecretBytes,
     text::printable,
     time::Timestamp,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
+use super::sealed::RecordKey;
 use crate::error::ServerError;
 
 /// A job with its place in the queue. Stored sealed.
@@ -89,10 +87,10 @@ impl StoredJob {
     /// The record of a new job.
     ///
     /// # Errors
-    /// [`ServerError::Authority`] when it cannot be sealed.
+    /// [`ServerError::Pki`] when it cannot be sealed.
     pub fn record(
         &self,
-        key: &UnsealKey,
+        key: &RecordKey,
         enrollment: EnrollmentId,
         purpose: &str,
         by: &str,
@@ -107,7 +105,7 @@ impl StoredJob {
             created_at: now,
             changed_at: now,
             by: by.to_owned(),
-            body: seal(key, &name(id), self, now)?,
+            body: key.seal(&name(id), self)?,
             result: None,
         })
     }
@@ -115,19 +113,19 @@ impl StoredJob {
     /// Reads the body of a record.
     ///
     /// # Errors
-    /// [`ServerError::Authority`], [`ServerError::Conflict`] when it cannot be read.
-    pub fn open(key: &UnsealKey, record: &JobRecord) -> Result<Self, ServerError> {
-        open(key, &name(record.id), &record.body)
+    /// [`ServerError::Pki`], [`ServerError::Conflict`] when it cannot be read.
+    pub fn open(key: &RecordKey, record: &JobRecord) -> Result<Self, ServerError> {
+        key.open(&name(record.id), &record.body)
     }
 
     /// Writes what changed into a record. A job that is over keeps no commands.
     ///
     /// # Errors
-    /// [`ServerError::Authority`] when it cannot be sealed.
-    pub fn write(&self, key: &UnsealKey, record: &mut JobRecord, now: Timestamp) -> Result<(), ServerError> {
+    /// [`ServerError::Pki`] when it cannot be sealed.
+    pub fn write(&self, key: &RecordKey, record: &mut JobRecord, now: Timestamp) -> Result<(), ServerError> {
         record.state = word(&self.state);
         record.changed_at = now;
-        record.body = if record.state.is_over() { Vec::new() } else { seal(key, &name(record.id), self, now)? };
+        record.body = if record.state.is_over() { Vec::new() } else { key.seal(&name(record.id), self)? };
         Ok(())
     }
 }
@@ -146,27 +144,4 @@ pub const fn word(state: &QueueState) -> JobState {
         QueueState::Verified => JobState::Verified,
         QueueState::Failed { .. } => JobState::Failed,
     }
-}
-
-/// Seals a value under a name; it opens under the same name only.
-///
-/// # Errors
-/// [`ServerError::Authority`].
-pub fn seal<T: Serialize>(key: &UnsealKey, name: &str, value: &T, now: Timestamp) -> Result<Vec<u8>, ServerError> {
-    let json = serde_json::to_vec(value).map_err(|e| ServerError::Conflict(format!("{name} cannot be written: {e}")))?;
-    Ok(key.seal(key_id(name)?, &SecretBytes::new(json), now)?.sealed)
-}
-
-/// Opens what [`seal`] made.
-///
-/// # Errors
-/// [`ServerError::Authority`], [`ServerError::Conflict`].
-pub fn open<T: DeserializeOwned>(key: &UnsealKey, name: &str, sealed: &[u8]) -> Result<T, ServerError> {
-    let stored = SealedKey { id: key_id(name)?, sealed: sealed.to_vec(), created_at: Timestamp(0) };
-    let json = key.open(&stored)?;
-    serde_json::from_slice(json.expose()).map_err(|e| ServerError::Conflict(format!("{name} cannot be read: {e}")))
-}
-
-fn key_id(name: &str) -> Result<KeyId, ServerError> {
-    name.parse().map_err(|e: lanyard_model::id::IdError| ServerError::Conflict(e.to_string()))
 }

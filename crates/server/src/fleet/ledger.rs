@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use lanyard_ca::keys::unseal::UnsealKey;
 use lanyard_mdm::{profile::job::Job, session::server::SessionState};
 use lanyard_model::{
-    id::{AuthorityName, EnrollmentId, JobId},
+    id::{AuthorityName, JobId},
     serial::SerialNumber,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
-use super::job::{open, seal};
+use super::sealed::RecordKey;
 use crate::error::ServerError;
 
 /// What is kept of a device between two messages. Stored sealed, and only ever changed together with what it says.
@@ -28,23 +27,22 @@ impl Kept {
     /// Seals it.
     ///
     /// # Errors
-    /// [`ServerError::Authority`].
-    pub fn seal(&self, key: &UnsealKey, of: EnrollmentId, now: Timestamp) -> Result<Vec<u8>, ServerError> {
-        seal(key, &name(of), self, now)
+    /// [`ServerError::Pki`].
+    pub fn seal(&self, key: &RecordKey) -> Result<Vec<u8>, ServerError> {
+        key.seal(NAME, self)
     }
 
     /// Opens it.
     ///
     /// # Errors
-    /// [`ServerError::Authority`], [`ServerError::Conflict`].
-    pub fn open(key: &UnsealKey, of: EnrollmentId, sealed: &[u8]) -> Result<Self, ServerError> {
-        open(key, &name(of), sealed)
+    /// [`ServerError::Pki`], [`ServerError::Conflict`].
+    pub fn open(key: &RecordKey, sealed: &[u8]) -> Result<Self, ServerError> {
+        key.open(NAME, sealed)
     }
 }
 
-fn name(of: EnrollmentId) -> String {
-    format!("session-{of}")
-}
+/// Under which it is sealed.
+const NAME: &str = "session";
 
 /// What a device was given, by key: `trust/root/81BC…`, `scep/wifi`, `wifi/Office`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

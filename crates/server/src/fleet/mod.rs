@@ -11,6 +11,7 @@ pub mod job;
 pub mod ledger;
 pub mod policy;
 pub mod reconcile;
+pub mod sealed;
 
 #[cfg(test)]
 mod tests;

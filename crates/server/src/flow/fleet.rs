@@ -25,6 +25,7 @@ use crate::{
     fleet::{
         job::{StoredJob, What},
         ledger::{Kept, Progress},
+        sealed::RecordKey,
     },
     state::Server,
 };
@@ -202,10 +203,11 @@ async fn queue(
     jobs: Vec<(String, StoredJob)>,
     by: &str,
 ) -> Result<Vec<JobRecord>, ServerError> {
+    let key = RecordKey::of(&server.fleet_secret, enrollment.id);
     let mut records = Vec::new();
     let mut audit = Vec::new();
     for (purpose, job) in jobs {
-        let record = job.record(&server.unseal, enrollment.id, &purpose, by, server.now())?;
+        let record = job.record(&key, enrollment.id, &purpose, by, server.now())?;
         audit.push(AuditEvent {
             object: Some(format!("device {}", enrollment.device)),
             detail: Some(format!("{}, job {}", record.purpose, record.id)),
@@ -334,9 +336,10 @@ async fn save_kept(
     by: &str,
     change: impl FnOnce(&mut Kept) -> Result<(), ServerError>,
 ) -> Result<bool, ServerError> {
+    let key = RecordKey::of(&server.fleet_secret, enrollment.id);
     let seen = stored.as_ref().map(|(version, _)| *version);
     let mut kept = match &stored {
-        Some((_, sealed)) => Kept::open(&server.unseal, enrollment.id, sealed)?,
+        Some((_, sealed)) => Kept::open(&key, sealed)?,
         None => Kept::default(),
     };
     change(&mut kept)?;
@@ -345,7 +348,7 @@ async fn save_kept(
         detail: Some(what),
         ..server.event(AuditKind::JobQueued, by)
     };
-    let session = kept.seal(&server.unseal, enrollment.id, server.now())?;
+    let session = kept.seal(&key)?;
     let step = SessionStep { enrollment: enrollment.id, seen, session, jobs, change: None, inventory: None, audit: vec![audit] };
     Ok(server.store.save_session_step(step).await?)
 }

@@ -28,6 +28,7 @@ use crate::{
         job::StoredJob,
         ledger::{Kept, Progress},
         reconcile::Action,
+        sealed::RecordKey,
     },
     state::Server,
 };
@@ -61,6 +62,7 @@ pub(super) struct Queued {
 /// Everything that one try works on.
 pub(super) struct Desk<'a> {
     pub(super) server: &'a Server,
+    pub(super) key: RecordKey,
     pub(super) now: Timestamp,
     pub(super) enrollment: Enrollment,
     pub(super) version: u64,
@@ -103,18 +105,20 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
     }
     // A renewed identity that is used takes the place of the one before, which proves nothing from now on.
     let (enrollment, version) = identity_seen(server, (enrollment, version), &fingerprint).await?;
+    let key = RecordKey::of(&server.fleet_secret, enrollment.id);
     let stored = server.store.load_session(enrollment.id).await?;
     let seen = stored.as_ref().map(|(version, _)| *version);
     let kept = match &stored {
-        Some((_, sealed)) => Kept::open(&server.unseal, enrollment.id, sealed)?,
+        Some((_, sealed)) => Kept::open(&key, sealed)?,
         None => Kept::default(),
     };
     let mut queue = Vec::new();
     for record in server.store.list_jobs(enrollment.id, true).await? {
-        let stored = StoredJob::open(&server.unseal, &record)?;
+        let stored = StoredJob::open(&key, &record)?;
         queue.push(Queued { record, stored });
     }
-    let mut desk = Desk { server, now, enrollment, version, changed: false, kept, queue, dirty: Vec::new(), audit: Vec::new() };
+    let mut desk =
+        Desk { server, key, now, enrollment, version, changed: false, kept, queue, dirty: Vec::new(), audit: Vec::new() };
     if is_first(desk.kept.session.as_ref(), message) && message.header.source.loc_uri == desk.enrollment.client {
         desk.enrollment.seen_at = Some(now);
         desk.changed = true;
@@ -218,7 +222,7 @@ impl Desk<'_> {
                     self.dirty.push(id);
                 }
                 Action::Queue { key, purpose, job } => {
-                    let record = job.record(&self.server.unseal, self.enrollment.id, &purpose, "policy", self.now)?;
+                    let record = job.record(&self.key, self.enrollment.id, &purpose, "policy", self.now)?;
                     if let Some(entry) = key.and_then(|key| self.kept.ledger.entries.get_mut(&key)) {
                         entry.job = record.id;
                     }
@@ -283,10 +287,9 @@ impl Desk<'_> {
 
     fn credentials(&self) -> Result<Option<lanyard_mdm::session::server::Credentials>, ServerError> {
         let Some(DmCredentials { name, inner, nonce }) = &self.enrollment.credentials else { return Ok(None) };
-        let context = credentials_context(self.enrollment.id);
-        let inner = sealing::open(&self.server.fleet_secret, &context, inner)?;
+        let inner = sealing::open(&self.server.fleet_secret, &credentials_context(self.enrollment.id), inner)?;
         let inner = String::from_utf8(inner.expose().to_vec())
-            .map_err(|_| ServerError::Conflict("stored credentials of a device are damaged".into()))?;
+            .map_err(|_| ServerError::Conflict("the credentials of a management account cannot be read".into()))?;
         let nonce = (!nonce.is_empty()).then(|| nonce.clone());
         Ok(Some(lanyard_mdm::session::server::Credentials { user: name.clone(), inner, md5: true, basic: false, nonce }))
     }
@@ -314,7 +317,7 @@ impl Desk<'_> {
         let mut jobs = Vec::new();
         for job in self.queue.iter_mut().filter(|job| self.dirty.contains(&job.record.id)) {
             if job.record.state != lanyard_model::fleet::JobState::Cancelled {
-                job.stored.write(&self.server.unseal, &mut job.record, self.now)?;
+                job.stored.write(&self.key, &mut job.record, self.now)?;
             }
             jobs.push(job.record.clone());
         }
@@ -323,7 +326,7 @@ impl Desk<'_> {
         let step = SessionStep {
             enrollment: self.enrollment.id,
             seen,
-            session: self.kept.seal(&self.server.unseal, self.enrollment.id, self.now)?,
+            session: self.kept.seal(&self.key)?,
             jobs,
             change: self.changed.then(|| EnrollmentChange { enrollment: self.enrollment.clone(), seen: Some(self.version) }),
             inventory: inventory.map(|text| (self.now, text)),

@@ -59,7 +59,7 @@ impl Effects {
                 refused(desk, "mdm.other-device", detail);
             }
             Event::CredentialsRefused { failures, ended: true } => {
-                refused(desk, "mdm.credentials", format!("{failures} times in one session"));
+                refused(desk, "mdm.session-credentials", format!("{failures} times in one session"));
             }
             Event::NextNonce(nonce) => {
                 if let Some(credentials) = &mut desk.enrollment.credentials {

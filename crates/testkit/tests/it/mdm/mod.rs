@@ -9,3 +9,4 @@ mod renewal;
 mod sessions;
 mod sign_in;
 mod support;
+mod year;
