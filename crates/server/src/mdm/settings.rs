@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct MdmSettings {
-    /// Base of the addresses for first enrolment, without a slash at the end; absent: the first name in `tls-names` and the HTTPS port.
+    /// Base of the addresses for first enrolment, without a slash at the end; absent: the first DNS name in `tls-names` that is not
+    /// `localhost`, and the HTTPS port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Base of the addresses that ask for a client certificate; absent: the first name in `tls-names` and the port of `listen.mdm`.
+    /// Base of the addresses that ask for a client certificate; absent: the same name and the port of `listen.mdm`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management_url: Option<String>,
     /// Profile under which identities are issued.
@@ -214,8 +215,8 @@ impl MdmSettings {
         format!(
             r#"# Windows enrolment and management; without this section it is off.
 [mdm]
-# Base of the addresses of first enrolment, which devices keep: "https://mdm.example.org". Left out: the first name in tls-names and the
-# port of listen.https.
+# Base of the addresses of first enrolment, which devices keep: "https://mdm.example.org". Left out: the first DNS name in tls-names that
+# is not localhost, and the port of listen.https.
 {url}
 # Base of the addresses for which devices need their certificate. Left out: the same name and the port of listen.mdm.
 {management_url}
