@@ -9,4 +9,5 @@ mod renewal;
 mod sessions;
 mod sign_in;
 mod support;
+mod wifi;
 mod year;

@@ -17,15 +17,15 @@ fn free() -> SocketAddr {
 }
 
 /// A site whose addresses outlive a restart, because devices keep them for years.
-struct Place {
-    site: Site,
+pub struct Place {
+    pub site: Site,
     listen: [String; 3],
     roots: std::path::PathBuf,
     password: std::path::PathBuf,
 }
 
 impl Place {
-    async fn with_policy(policy: &str) -> Self {
+    pub async fn with_policy(policy: &str) -> Self {
         let listen = [free(), free(), free()].map(|address| address.to_string());
         let policy = policy.replace("HTTP", &listen[0]);
         let builder = TestServer::builder().file("fleet/mdm.toml", policy).template(
@@ -40,29 +40,33 @@ impl Place {
         Self { site, listen, roots, password }
     }
 
-    async fn serve(&self, day: u32) -> Process {
+    pub async fn serve(&self, day: u32) -> Process {
         let [http, https, mtls] = &self.listen;
         Process::serve_on_day(&self.site, day, &["--http", http, "--https", https, "--mtls", mtls]).await
     }
 
-    async fn device(&self, day: u32, arguments: &[&str]) -> Done {
+    pub async fn device(&self, day: u32, arguments: &[&str]) -> Done {
         let mut command = on_day(day);
-        command.arg("device").args(arguments).arg("--store").arg(self.site.temp.path().join("device"));
+        command.arg("device").args(arguments).arg("--store").arg(self.store());
         run(&mut command).await
     }
 
-    async fn join(&self, day: u32) -> Done {
+    pub fn store(&self) -> std::path::PathBuf {
+        self.site.temp.path().join("device")
+    }
+
+    pub async fn join(&self, day: u32) -> Done {
         let url = format!("https://localhost:{}", self.listen[1].rsplit_once(':').unwrap().1);
         let (roots, password) = (self.roots.display().to_string(), self.password.display().to_string());
         let arguments = ["join", &url, "--user", "user1@example.org", "--tls-roots", &roots, "--password-file", &password];
         self.device(day, &arguments).await
     }
 
-    async fn say(&self, arguments: &[&str]) -> Done {
+    pub async fn say(&self, arguments: &[&str]) -> Done {
         run(Command::new(lanyard()).args(arguments).arg("--dir").arg(&self.site.dir)).await
     }
 
-    async fn add_user(&self) {
+    pub async fn add_user(&self) {
         let password = self.password.display().to_string();
         self.say(&["user", "add", "user1@example.org", "--password-file", &password]).await.good();
     }
@@ -79,7 +83,7 @@ fn on_day(day: u32) -> Command {
     command
 }
 
-const WITH_SCEP: &str = "format = 1\nname = \"mdm\"\nrevision = 1\n[[scep]]\nname = \"client\"\ntemplate = \"device-client\"\n\
+pub const WITH_SCEP: &str = "format = 1\nname = \"mdm\"\nrevision = 1\n[[scep]]\nname = \"client\"\ntemplate = \"device-client\"\n\
     key-protection = \"software\"\nurls = [\"http://HTTP/scep/default\"]\n";
 
 #[tokio::test(flavor = "multi_thread")]
