@@ -116,6 +116,9 @@ pub async fn init(plan: Plan, now: Timestamp) -> Result<Created, ServerError> {
     for (name, text) in lanyard_ra::profile::builtin() {
         create_file(&installation.profiles().join(name), text)?;
     }
+    for (name, text) in crate::fleet::policy::builtin() {
+        create_file(&installation.fleet().join(name), text)?;
+    }
     if let Some(url) = &plan.database {
         database::remember(&installation, url)?;
     }

@@ -1,8 +1,8 @@
 //! `lanyard fleet`: the devices, seen from the server.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use lanyard_server::{
     api::{
         fleet_types::{
@@ -153,46 +153,30 @@ pub struct Push {
     target: Target,
     /// Device.
     device: String,
-    #[command(subcommand)]
+    /// What.
     what: What,
+    /// File, SHA-1 (40 hexadecimal digits) or name of the network, as the kind wants it.
+    value: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 /// What is pushed.
-#[derive(Subcommand)]
+#[derive(Clone, Copy, ValueEnum)]
 pub enum What {
-    /// Trust a root certificate.
-    Root {
-        /// PEM or DER.
-        file: PathBuf,
-    },
-    /// Know an intermediate certificate.
-    Intermediate {
-        /// PEM or DER.
-        file: PathBuf,
-    },
-    /// Remove a root certificate.
-    RemoveRoot {
-        /// SHA-1, 40 hexadecimal digits.
-        thumbprint: String,
-    },
-    /// Remove an intermediate certificate.
-    RemoveIntermediate {
-        /// SHA-1, 40 hexadecimal digits.
-        thumbprint: String,
-    },
-    /// A wireless network with EAP-TLS.
-    Wifi {
-        /// TOML, see docs/guides/fleet.md.
-        file: PathBuf,
-    },
-    /// Remove a wireless network.
-    RemoveWifi {
-        /// Name of the network.
-        ssid: String,
-    },
+    /// Trust a root certificate (FILE, PEM or DER).
+    Root,
+    /// Know an intermediate certificate (FILE, PEM or DER).
+    Intermediate,
+    /// Remove a root certificate (SHA-1).
+    RemoveRoot,
+    /// Remove an intermediate certificate (SHA-1).
+    RemoveIntermediate,
+    /// A wireless network with EAP-TLS (FILE, TOML, see docs/guides/fleet.md).
+    Wifi,
+    /// Remove a wireless network (its name).
+    RemoveWifi,
     /// Ask which certificates the device has.
     Inventory,
     /// Ask what the device says about itself.
@@ -354,10 +338,10 @@ async fn certificates(One { target, device, json }: One) -> ExitCode {
     }
 }
 
-async fn push(Push { target, device, what, json }: Push) -> ExitCode {
-    let order = match order(what) {
+async fn push(Push { target, device, what, value, json }: Push) -> ExitCode {
+    let order = match order(what, value) {
         Ok(order) => order,
-        Err(problem) => return print::fail(&problem, None),
+        Err(problem) => return print::fail(&problem, Some("lanyard fleet push --help")),
     };
     told(target.post::<_, Vec<FleetJob>>(&path(&device, "/jobs"), &order).await, json)
 }
@@ -373,26 +357,29 @@ fn told(jobs: Result<Vec<FleetJob>, CallError>, json: bool) -> ExitCode {
     }
 }
 
-fn order(what: What) -> Result<PushOrder, String> {
-    let (what, value) = match what {
-        What::Root { file } => ("root", certificate(&file)?),
-        What::Intermediate { file } => ("intermediate", certificate(&file)?),
-        What::RemoveRoot { thumbprint } => ("remove-root", thumbprint),
-        What::RemoveIntermediate { thumbprint } => ("remove-intermediate", thumbprint),
-        What::Wifi { file } => ("wifi", std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?),
-        What::RemoveWifi { ssid } => ("remove-wifi", ssid),
-        What::Inventory => ("inventory", String::new()),
-        What::Describe => ("describe", String::new()),
+fn order(what: What, value: Option<String>) -> Result<PushOrder, String> {
+    let read = |file: &String| std::fs::read_to_string(file).map_err(|e| format!("{file}: {e}"));
+    let (word, value) = match (what, value) {
+        (What::Root, Some(file)) => ("root", certificate(&file)?),
+        (What::Intermediate, Some(file)) => ("intermediate", certificate(&file)?),
+        (What::RemoveRoot, Some(name)) => ("remove-root", name),
+        (What::RemoveIntermediate, Some(name)) => ("remove-intermediate", name),
+        (What::Wifi, Some(file)) => ("wifi", read(&file)?),
+        (What::RemoveWifi, Some(ssid)) => ("remove-wifi", ssid),
+        (What::Inventory, None) => ("inventory", String::new()),
+        (What::Describe, None) => ("describe", String::new()),
+        (What::Inventory | What::Describe, Some(_)) => return Err("a question takes no value".to_owned()),
+        (_, None) => return Err("a file, SHA-1 or name is missing".to_owned()),
     };
-    Ok(PushOrder { what: what.to_owned(), value })
+    Ok(PushOrder { what: word.to_owned(), value })
 }
 
 /// A certificate as PEM, whatever it was.
-fn certificate(file: &std::path::Path) -> Result<String, String> {
-    let octets = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+fn certificate(file: &str) -> Result<String, String> {
+    let octets = std::fs::read(file).map_err(|e| format!("{file}: {e}"))?;
     match String::from_utf8(octets) {
         Ok(text) if text.contains("-----BEGIN") => Ok(text),
-        Ok(_) => Err(format!("{} is neither PEM nor DER", file.display())),
+        Ok(_) => Err(format!("{file} is neither PEM nor DER")),
         Err(other) => Ok(pem::encode(pem::CERTIFICATE, other.as_bytes())),
     }
 }

@@ -261,6 +261,9 @@ fn account(one: &policy::Mail, of: &Circumstances<'_>, out: &mut Desired) {
     let key = format!("mail/{}", one.guid);
     let records = Records { organization: of.organization, user: of.user, device: of.device };
     let expand = |text: &String| {
+        if text.is_empty() {
+            return Ok(String::new());
+        }
         let pattern = Pattern::parse(text)?;
         pattern.expand(&records).map_err(|variable| format!("no record tells {variable}"))
     };

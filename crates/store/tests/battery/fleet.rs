@@ -97,6 +97,8 @@ pub async fn enrolments_are_listed(engine: &dyn Engine) {
     assert_eq!(ids(page).await, [all[1].id, all[2].id]);
     let user = EnrollmentFilter { user: Some("al".parse().unwrap()), ..EnrollmentFilter::default() };
     assert_eq!(ids(user).await, [other.id]);
+    let device = EnrollmentFilter { device: Some(all[1].device.clone()), ..EnrollmentFilter::default() };
+    assert_eq!(ids(device).await, [all[1].id]);
     let due = |days| EnrollmentFilter { due_before: Some(sample::NOW + Span::from_days(days)), ..EnrollmentFilter::default() };
     assert_eq!(ids(due(365 - 42)).await, []);
     assert_eq!(ids(due(365 - 41)).await.len(), 3, "blocked ones are not due");

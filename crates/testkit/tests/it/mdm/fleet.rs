@@ -3,7 +3,7 @@
 use lanyard_mdm::{
     profile::trusted_certificate::thumbprint,
     session::device::{DeviceSession, Next},
-    syncml,
+    syncml::{self, alert::LoginStatus},
 };
 use lanyard_model::{fleet::EnrollmentState, time::Span};
 use lanyard_pki::pem;
@@ -237,4 +237,55 @@ async fn who_is_not_on_record_gets_no_certificate_and_that_is_told() {
     server.admin.save_device(json!({ "id": "L-1", "user": "user1" })).await;
     device.sync(&server).await;
     assert!(device.tree.value(&uri("./Device/Vendor/MSFT/ClientCertificateInstall/SCEP/wifi-1/Status")).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_the_device_cannot_fetch_is_told_and_tried_anew() {
+    let server = server(WIFI).await;
+    let mut device = Managed::enrolled(&server, 1).await;
+    device.sync(&server).await;
+    let node = uri("./Device/Vendor/MSFT/ClientCertificateInstall/SCEP/wifi-1");
+    device.tree.set(&node.child("Status"), "2");
+    device.sync(&server).await;
+    assert_eq!(device.state(&server, "certificate wifi").await, "acknowledged", "pending, as while a person has to approve");
+    device.tree.set(&node.child("Status"), "16");
+    device.tree.set(&node.child("ErrorCode"), "-2146893802");
+    device.sync(&server).await;
+    let jobs: Vec<FleetJob> = call(&server, "GET", "/fleet/L-1/jobs", &()).await;
+    let failed = jobs.iter().find(|job| job.purpose.starts_with("certificate wifi")).unwrap();
+    assert_eq!(failed.state, "failed");
+    let result = failed.result.clone().unwrap();
+    assert!(result.contains("mdm.job-not-shown") && result.contains("-2146893802"), "{result}");
+    assert_eq!(device.state(&server, "wireless network").await, "queued");
+    server.advance(Span::from_secs(3601));
+    device.sync(&server).await;
+    device.fetch_by_scep(&server, "wifi-2", rsa(77)).await;
+    device.sync(&server).await;
+    assert_eq!(device.state(&server, "certificate wifi").await, "verified");
+    assert_eq!(device.state(&server, "wireless network").await, "verified");
+    let told = audited(&server).await;
+    assert_eq!(told.get(&("job-ended".to_owned(), "mdm.job-not-shown".to_owned())), Some(&1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_the_users_waits_for_the_user() {
+    let mail = "trust-own = false\n[[mail]]\nguid = \"{c556e16f-56c4-4edb-9c64-d9469ee1fbe0}\"\naccount-name = \"Example\"\n\
+        server-name = \"mail.example.org\"\nuser-name = \"{user.name}\"\n";
+    let server = server(mail).await;
+    let mut device = Managed::enrolled(&server, 1).await;
+    device.login = LoginStatus::Others;
+    device.sync(&server).await;
+    assert_eq!(device.state(&server, "mail account").await, "queued");
+    device.login = LoginStatus::User;
+    device.sync(&server).await;
+    assert_eq!(device.state(&server, "mail account").await, "verified");
+    let node = uri("./User/Vendor/MSFT/ActiveSync/Accounts/{c556e16f-56c4-4edb-9c64-d9469ee1fbe0}");
+    assert_eq!(device.tree.value(&node.child("EmailAddress")).as_deref(), Some("user1@example.org"));
+    // Another host: the account is made anew, for nothing of it can be changed.
+    let moved = mail.replace("mail.example.org", "mail2.example.org");
+    std::fs::write(server.dir().join("fleet/default.toml"), policy(&moved)).unwrap();
+    call::<String>(&server, "POST", "/policy/reload", &()).await;
+    device.sync(&server).await;
+    assert_eq!(device.state(&server, "mail account").await, "verified");
+    assert_eq!(device.tree.value(&node.child("ServerName")).as_deref(), Some("mail2.example.org"));
 }

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lanyard_mdm::{
     csp::LocUri,
     profile::trusted_certificate::thumbprint,
-    session::device::{DeviceConfig, DeviceSession, MemoryTree, Next},
+    session::device::{DeviceConfig, DeviceCredentials, DeviceSession, MemoryTree, Next},
     syncml::{self, SyncMl, alert::LoginStatus},
 };
 use lanyard_model::{
@@ -53,6 +53,8 @@ pub struct Managed {
     pub tree: MemoryTree,
     pub login: LoginStatus,
     pub sessions: u32,
+    /// Those of its account, where it has any.
+    pub credentials: Option<DeviceCredentials>,
 }
 
 pub fn uri(text: &str) -> LocUri {
@@ -124,7 +126,7 @@ impl Managed {
         let mut tree = MemoryTree::new();
         tree.set(&uri("./DevDetail/SwV"), "10.0.22621.3155");
         tree.set(&uri("./Vendor/MSFT/DMClient/Provider/Lanyard/EntDMID"), &id.to_string());
-        Self { client, device, enrollment: id, key, certificate, tree, login: LoginStatus::User, sessions: 0 }
+        Self { client, device, enrollment: id, key, certificate, tree, login: LoginStatus::User, sessions: 0, credentials: None }
     }
 
     /// The enrolment as it is stored.
@@ -143,7 +145,7 @@ impl Managed {
             login: self.login,
             server_initiated: false,
             alerts: Vec::new(),
-            credentials: None,
+            credentials: self.credentials.clone(),
         }
     }
 
@@ -188,7 +190,14 @@ impl Managed {
             let answer = self.send(server, &message).await;
             match session.receive(&answer, &mut self.tree) {
                 Next::Send(next) => message = *next,
-                end => return end,
+                end => {
+                    if let (Next::Ended { next_nonce }, Some(DeviceCredentials::Md5 { nonce, .. })) =
+                        (&end, &mut self.credentials)
+                    {
+                        nonce.clone_from(next_nonce);
+                    }
+                    return end;
+                }
             }
         }
         panic!("the session does not end");

@@ -1,6 +1,7 @@
 //! Windows devices: enrolled, managed, renewed; over HTTP, message by message.
 
 mod agent;
+mod commands;
 mod enrolment;
 mod fleet;
 mod managed;

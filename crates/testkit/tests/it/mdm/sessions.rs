@@ -1,10 +1,11 @@
 //! Management sessions over mutual TLS: who may have one, and what is answered.
 
 use lanyard_mdm::{
-    session::device::{DeviceSession, Next},
+    session::device::{DeviceCredentials, DeviceSession, Next},
     syncml::{self, Command, StatusCode, SyncMl},
 };
 use lanyard_model::fleet::{EnrollmentState, JobState};
+use lanyard_server::flow::device_document;
 use lanyard_store::ports::EnrollmentChange;
 use lanyard_testkit::{http::encode, keys::rsa, server::TestServer};
 
@@ -181,4 +182,43 @@ async fn a_device_that_leaves_is_ended_and_its_identity_revoked() {
     );
     let events = audited(&server).await;
     assert_eq!(events.get(&("device-unenrolled".to_owned(), String::new())), Some(&1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_with_an_account_proves_it_with_a_new_nonce_each_time() {
+    let server = server(NOTHING).await;
+    let mut device = Managed::enrolled(&server, 1).await;
+    let (stored, given) = device_document::fresh_credentials(&server.server, device.enrollment).unwrap();
+    change(&server, &device, |enrollment| enrollment.credentials = Some(stored)).await;
+    let user = given.name.unwrap();
+    let good = |nonce| DeviceCredentials::Md5 { user: user.clone(), secret: given.secret.expose().to_owned(), nonce };
+    let mut nonces = vec![given.nonce.clone()];
+    device.credentials = Some(good(Some(given.nonce)));
+    for _ in 0..3 {
+        assert!(matches!(device.sync(&server).await, Next::Ended { .. }));
+        let nonce = device.stored(&server).await.credentials.unwrap().nonce;
+        assert!(!nonces.contains(&nonce));
+        nonces.push(nonce);
+    }
+    // A device that has lost its nonce is given another one; one without the secret is not.
+    device.credentials = Some(good(None));
+    assert!(matches!(device.sync(&server).await, Next::Ended { .. }));
+    device.credentials = Some(DeviceCredentials::Md5 { user, secret: "guessed".into(), nonce: None });
+    assert!(matches!(device.sync(&server).await, Next::Refused(_)));
+    assert_eq!(refusals(&server, "mdm.session-credentials").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_message_twice_at_the_same_moment_is_one_message() {
+    let server = server("").await;
+    let mut device = Managed::enrolled(&server, 1).await;
+    let (_, message) = DeviceSession::start(device.config(&server));
+    let text = syncml::encode(&message).unwrap();
+    let post = || device.post(&server, SYNCML, text.as_bytes());
+    let (a, b, c) = tokio::join!(post(), post(), post());
+    assert_eq!((a.status, b.status, c.status), (200, 200, 200));
+    assert!(a.body == b.body && b.body == c.body);
+    let jobs = device.jobs(&server).await;
+    let purposes: std::collections::BTreeSet<&String> = jobs.iter().map(|(purpose, _)| purpose).collect();
+    assert_eq!(purposes.len(), jobs.len(), "{jobs:?}");
 }
