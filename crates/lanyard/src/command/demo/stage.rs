@@ -169,8 +169,13 @@ fn prepare_for_windows(ca: &Path) -> Result<(), String> {
     let text = lines.into_iter().fold(read(&identity)?, |text, (from, to)| text.replacen(from, to, 1));
     write(&identity, text)?;
     let config = ca.join("lanyard.toml");
-    let text = read(&config)?.replace("renew-period = \"50d\"", "renew-period = \"1d\"");
-    write(&config, text.replace("retry-interval = \"4d\"", "retry-interval = \"1d\""))
+    let lines = [
+        ("renew-period = \"40d\"", "renew-period = \"1d\""),
+        ("renew-spread = \"20d\"", "renew-spread = \"0s\""),
+        ("retry-interval = \"4d\"", "retry-interval = \"1d\""),
+    ];
+    let text = lines.into_iter().fold(read(&config)?, |text, (from, to)| text.replacen(from, to, 1));
+    write(&config, text)
 }
 
 fn free_port() -> std::io::Result<std::net::SocketAddr> {

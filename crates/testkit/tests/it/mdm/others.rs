@@ -138,8 +138,8 @@ async fn a_profile_with_groups_is_for_their_users_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn renewal_11_a_schedule_that_fits_no_certificate_keeps_the_server_from_starting() {
     for (from, to, told) in [
-        ("renew-period = \"50d\"", "renew-period = \"364d\"", "would renew at once"),
-        ("renew-period = \"50d\"", "renew-period = \"200d\"", "permits it"),
+        ("renew-period = \"40d\"", "renew-period = \"364d\"", "would renew at once"),
+        ("renew-period = \"40d\"", "renew-period = \"200d\"", "permits it"),
         ("profile = \"mdm\"", "profile = \"none\"", "there is no profile"),
         ("template = \"mdm-identity\"", "template = \"wifi\"", "not in profile"),
     ] {
