@@ -15,11 +15,11 @@ use crate::support::audited;
 const NOTHING: &str = "trust-own = false\n";
 
 fn header_code(message: &SyncMl) -> StatusCode {
-    let codes = message.body.commands.iter().filter_map(|command| match command {
+    let mut codes = message.body.commands.iter().filter_map(|command| match command {
         Command::Status(status) if status.cmd_ref == 0 => Some(status.code),
         _ => None,
     });
-    codes.last().expect("a status of the header")
+    codes.next_back().expect("a status of the header")
 }
 
 async fn refusals(server: &TestServer, reason: &str) -> usize {
