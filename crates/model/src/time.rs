@@ -74,6 +74,14 @@ pub struct Span(i64);
 pub struct SpanError(pub String);
 
 impl Span {
+    /// A share of the span, both ends included, that follows from these octets (of a digest; seven at most count) and is as evenly spread as
+    /// they are.
+    #[must_use]
+    pub fn share(self, octets: &[u8]) -> Self {
+        let number = octets.iter().take(7).fold(0_i64, |number, octet| number << 8 | i64::from(*octet));
+        Self::from_secs(number.checked_rem(self.secs().saturating_add(1)).unwrap_or(0))
+    }
+
     /// A span of whole seconds.
     #[must_use]
     pub const fn from_secs(seconds: i64) -> Self {

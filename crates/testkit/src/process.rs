@@ -66,6 +66,13 @@ impl Process {
         Self::start(site, Command::new(lanyard()), arguments).await
     }
 
+    /// Serves an installation with further arguments, so many days from now.
+    pub async fn serve_on_day(site: &Site, day: u32, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program("faketime", "faketime"));
+        command.arg(format!("+{day} days")).arg(lanyard());
+        Self::start(site, command, arguments).await
+    }
+
     /// Serves an installation under strace, which writes these system calls of all its threads to a file.
     pub async fn traced(site: &Site, calls: &str, output: &Path) -> Self {
         let mut command = Command::new(program("strace", "strace"));

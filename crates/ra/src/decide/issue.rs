@@ -27,7 +27,7 @@ pub(super) fn content(
     key: PublicKey,
     now: Timestamp,
 ) -> CertificateContent {
-    let not_before = now.truncated() - template.validity.backdate - spread(template.validity.spread, &key);
+    let not_before = now.truncated() - template.validity.backdate - template.validity.spread.share(&key.digest);
     CertificateContent {
         issuer: template.issuing_ca.clone(),
         subject,
@@ -37,12 +37,6 @@ pub(super) fn content(
         not_before,
         not_after: not_before + template.validity.lifetime - Span::from_secs(1),
     }
-}
-
-/// A share of a span that follows from the key, and is as evenly spread over keys as SHA-256 is.
-fn spread(span: Span, key: &PublicKey) -> Span {
-    let number = key.digest.iter().take(7).fold(0_i64, |number, octet| number << 8 | i64::from(*octet));
-    Span::from_secs(number.checked_rem(span.secs().saturating_add(1)).unwrap_or(0))
 }
 
 /// A grant for what a binding permits.

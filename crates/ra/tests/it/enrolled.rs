@@ -16,7 +16,13 @@ use lanyard_ra::{
     reason::Reason,
 };
 
-use crate::support::*;
+use crate::support::{
+    NOW, assert_denied, device, dn, edited, files, granted, key, keys, order, policy, policy_edited, policy_with, request, sans,
+    user,
+};
+
+/// What is changed, the expected reason, and how.
+type Deviation = (&'static str, Reason, fn(&mut Ask));
 
 struct Ask {
     request: EnrollRequest,
@@ -101,7 +107,7 @@ fn enrollment_6_2_names_come_from_the_record_whatever_windows_asks_for() {
 
 #[test]
 fn a_first_identity_is_held_to_the_rules() {
-    let table: [(&str, Reason, fn(&mut Ask)); 9] = [
+    let table: [Deviation; 9] = [
         ("self-signed", Reason::SignerForeign, |a| a.request.signer = RequestSigner::SelfSigned),
         ("another user", Reason::SignerForeign, |a| a.request.signer = RequestSigner::User("eve".parse().unwrap())),
         ("by SCEP", Reason::ProtocolNotAllowed, |a| a.request.protocol = Protocol::Scep),
@@ -147,7 +153,7 @@ fn renewal_8_the_same_subject_under_another_template_if_it_is_so_ordered() {
 
 #[test]
 fn renewals_are_held_to_the_rules() {
-    let table: [(&str, Reason, fn(&mut Ask)); 9] = [
+    let table: [Deviation; 9] = [
         ("a user alone", Reason::SignerForeign, |a| a.request.signer = RequestSigner::User(user().name)),
         ("not on record", Reason::RenewalUnknownCertificate, |a| a.facts.signer_certificate = None),
         ("another certificate", Reason::RenewalCertificateMismatch, |a| a.signer().der = Some(vec![1])),

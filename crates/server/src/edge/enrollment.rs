@@ -9,7 +9,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, USER_AGENT},
+        header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT},
     },
     response::{IntoResponse, Response},
 };
@@ -93,9 +93,6 @@ async fn answer(server: &Server, request: Request, action: Action) -> Response {
     let Some(mdm) = &server.mdm else { return StatusCode::NOT_FOUND.into_response() };
     let began = Instant::now();
     let sender = sender(server, &request, action);
-    if request.headers().contains_key(TRANSFER_ENCODING) {
-        return cut_off(StatusCode::LENGTH_REQUIRED);
-    }
     let octets = match read_body(request.into_body(), MAX_MESSAGE, &server.config.limits).await {
         Ok(octets) => octets,
         Err(BodyError::TooLarge) => return cut_off(StatusCode::PAYLOAD_TOO_LARGE),

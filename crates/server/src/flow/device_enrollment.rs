@@ -115,7 +115,7 @@ pub async fn enroll(server: &Server, mdm: &Mdm, signed_in: SignedIn, wish: &Wish
         profile: mdm.settings.profile.clone(),
         template: mdm.settings.template.clone(),
         schedule: RenewSchedule {
-            period_days: days(mdm.settings.renew_period),
+            period_days: mdm.settings.renew_period_of(&identity.key_digest),
             retry_days: days(mdm.settings.retry_interval),
             // A user who signs in on a web page has no password that a renewal could ask for.
             robo: mdm.settings.robo || signed_in.by != lanyard_model::fleet::EnrollmentAuthentication::Password,

@@ -117,6 +117,13 @@ async fn is_right(
     {
         return ldap.lets_in(&dn, given).await;
     }
+    // Where the directory knows the users, one that nobody knows is asked for there too.
+    if user.is_none()
+        && let Some((ldap, nobody)) = server.ldap.as_ref().and_then(|ldap| ldap.nobody().map(|dn| (ldap, dn)))
+    {
+        ldap.lets_in(&nobody, given).await?;
+        return Ok(false);
+    }
     let turn = mdm.checks.acquire().await;
     let checked = password::verify(given.clone(), stored).await;
     drop(turn);

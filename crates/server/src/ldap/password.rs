@@ -29,6 +29,12 @@ impl Ldap {
         }
     }
 
+    /// A name that is nobody's. Asking for it takes as long as asking for somebody's with another password.
+    #[must_use]
+    pub fn nobody(&self) -> Option<String> {
+        self.settings.users.as_ref().map(|place| format!("cn=lanyard-nobody,{}", place.base))
+    }
+
     async fn bind(&self, dn: &str, password: &SecretText) -> Result<bool, String> {
         let mut settings = LdapConnSettings::new().set_starttls(self.settings.start_tls);
         if let Some(tls) = &self.tls {

@@ -78,16 +78,16 @@ impl Mdm {
                 return Err(format!("mdm.template: {name} needs approval, for which no device waits at enrolment"));
             }
             let validity = &template.validity;
-            let period = Span::from_days(i64::from(days(settings.renew_period)));
+            let period = Span::from_days(i64::from(days(settings.renew_period).saturating_add(days(settings.renew_spread))));
             if period.secs() + validity.backdate.secs() + validity.spread.secs() >= validity.lifetime.secs() {
                 return Err(format!(
-                    "mdm.renew-period: {period} is as long as an identity of template {name} lives ({}), so devices would renew at once",
+                    "mdm.renew-period and renew-spread: {period} is as long as an identity of template {name} lives ({}), so devices would renew at once",
                     validity.lifetime
                 ));
             }
             if period > validity.renewal_window {
                 return Err(format!(
-                    "mdm.renew-period: devices would renew {period} before the end, and template {name} permits it {} before",
+                    "mdm.renew-period and renew-spread: devices would renew {period} before the end, and template {name} permits it {} before",
                     validity.renewal_window
                 ));
             }

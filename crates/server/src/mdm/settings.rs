@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct MdmSettings {
-    /// Base of the addresses for first enrolment, without a slash at the end; absent: the first name in `tls-names` and the HTTPS port.
+    /// Base of the addresses for first enrolment, without a slash at the end; absent: the first DNS name in `tls-names` that is not
+    /// `localhost`, and the HTTPS port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Base of the addresses that ask for a client certificate; absent: the first name in `tls-names` and the port of `listen.mdm`.
+    /// Base of the addresses that ask for a client certificate; absent: the same name and the port of `listen.mdm`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management_url: Option<String>,
     /// Profile under which identities are issued.
@@ -30,8 +31,10 @@ pub struct MdmSettings {
     pub provider_id: String,
     /// How users prove who they are, in order of preference.
     pub authentication: Vec<Authentication>,
-    /// Days before the end of an identity in which its device renews it.
+    /// Days before the end of an identity in which its device renews it, at least.
     pub renew_period: Span,
+    /// Up to so many days more, differently for each device: a fleet that enrolled together then does not renew together.
+    pub renew_spread: Span,
     /// Days between two tries.
     pub retry_interval: Span,
     /// Whether devices renew without their user.
@@ -99,7 +102,8 @@ impl Default for MdmSettings {
             renewal_template: None,
             provider_id: "Lanyard".into(),
             authentication: vec![Authentication::OnPremise, Authentication::Federated],
-            renew_period: Span::from_days(50),
+            renew_period: Span::from_days(40),
+            renew_spread: Span::from_days(20),
             retry_interval: Span::from_days(4),
             robo: true,
             bulk_ca_files: Vec::new(),
@@ -136,6 +140,15 @@ where
     // The names are written here and fit the alphabet.
     #[allow(clippy::expect_used)]
     name.parse().expect("a valid name")
+}
+
+impl MdmSettings {
+    /// `RenewPeriod` of the device with this key, in days. The first octets of the digest already spread the ends of identities.
+    #[must_use]
+    pub fn renew_period_of(&self, key_digest: &[u8; 32]) -> u32 {
+        let more = Span::from_secs(i64::from(days(self.renew_spread))).share(key_digest.get(8..).unwrap_or_default());
+        days(self.renew_period).saturating_add(u32::try_from(more.secs()).unwrap_or(0))
+    }
 }
 
 /// Whole days of a span, as the device is told them.
@@ -175,6 +188,9 @@ impl MdmSettings {
             return Err("mdm.authentication \"certificate\" needs mdm.bulk-ca-files and mdm.bulk-user".into());
         }
         let (period, retry) = (days(self.renew_period), days(self.retry_interval));
+        if period.saturating_add(days(self.renew_spread)) > 1000 {
+            return Err("mdm.renew-period and mdm.renew-spread must be at most 1000d together".into());
+        }
         if !(1..=1000).contains(&period) || !(1..=period).contains(&retry) {
             return Err("mdm.renew-period must be 1d to 1000d, and mdm.retry-interval at least 1d and not above it".into());
         }
@@ -214,8 +230,8 @@ impl MdmSettings {
         format!(
             r#"# Windows enrolment and management; without this section it is off.
 [mdm]
-# Base of the addresses of first enrolment, which devices keep: "https://mdm.example.org". Left out: the first name in tls-names and the
-# port of listen.https.
+# Base of the addresses of first enrolment, which devices keep: "https://mdm.example.org". Left out: the first DNS name in tls-names that
+# is not localhost, and the port of listen.https.
 {url}
 # Base of the addresses for which devices need their certificate. Left out: the same name and the port of listen.mdm.
 {management_url}
@@ -227,8 +243,10 @@ template = "{template}"
 provider-id = "{provider_id}"
 # How users prove who they are, in order of preference: "on-premise" (password), "federated" (a web page), "certificate" (in bulk).
 authentication = [{authentication}]
-# How long before the end of its identity a device renews it (40 to 60 days are recommended), and the days between two tries (4 or 5).
+# How long before the end of its identity a device renews it, and up to how many days earlier, differently for each device (40 to 60 days are
+# recommended); and the days between two tries (4 or 5).
 renew-period = "{renew_period}"
+renew-spread = "{renew_spread}"
 retry-interval = "{retry_interval}"
 # Devices renew without their user. Users that enrol on the web page have no other way.
 robo = {robo}
@@ -264,6 +282,7 @@ interval = "{interval}"
             provider_id = self.provider_id,
             authentication = list(self.authentication.iter().map(words).collect()),
             renew_period = self.renew_period,
+            renew_spread = self.renew_spread,
             retry_interval = self.retry_interval,
             robo = self.robo,
             bulk_ca_files = list(self.bulk_ca_files.iter().map(|f| quote(&f.to_string_lossy())).collect()),
@@ -284,4 +303,31 @@ interval = "{interval}"
 /// A key that may be left out: as it is, or as an example.
 fn given(key: &str, value: Option<String>, example: &str) -> String {
     value.map_or_else(|| format!("# {key} = {example}"), |value| format!("{key} = {value}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use lanyard_pki::crypto::digest::sha256;
+
+    use super::*;
+
+    #[test]
+    fn a_hundred_thousand_devices_that_enrol_in_one_hour_renew_over_three_weeks() {
+        let settings = MdmSettings::default();
+        let (life, spread) = (Span::from_days(365), Span::from_secs(23 * 3600));
+        let mut hours: BTreeMap<i64, u32> = BTreeMap::new();
+        for n in 0..100_000_u32 {
+            let digest = sha256(&n.to_be_bytes());
+            let enrolled = Span::from_secs(i64::from(n % 3600));
+            let ends = enrolled.secs() - spread.share(&digest).secs() + life.secs();
+            let due = ends - i64::from(settings.renew_period_of(&digest)) * 86_400;
+            *hours.entry(due.div_euclid(3600)).or_default() += 1;
+        }
+        let window = hours.keys().last().unwrap() - hours.keys().next().unwrap() + 1;
+        let mean = 100_000.0 / f64::from(u32::try_from(window).unwrap());
+        let busiest = f64::from(*hours.values().max().unwrap());
+        assert!(window >= 20 * 24 && busiest <= 1.5 * mean, "{busiest} in the busiest of {window} hours, {mean:.0} on average");
+    }
 }

@@ -73,7 +73,8 @@ impl Site {
             "lanyard.toml",
             &[
                 ("devices-per-user = 10", "devices-per-user = 0"),
-                ("renew-period = \"50d\"", "renew-period = \"1d\""),
+                ("renew-period = \"40d\"", "renew-period = \"1d\""),
+                ("renew-spread = \"20d\"", "renew-spread = \"0s\""),
                 ("retry-interval = \"4d\"", "retry-interval = \"1d\""),
             ],
         )?;

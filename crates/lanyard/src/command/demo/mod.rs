@@ -1,12 +1,12 @@
 //! `lanyard demo`: the main job with simulated devices against a real server in a temporary directory.
 //!
-//! Start reading at [`run`]; `stage` is the server and its devices, `acts` what is played.
+//! Start reading at [`run`]; `stage` is the server and its devices, `acts` what is played, `windows` what a managed device goes through.
 //!
-//! Must never enter: short cuts. The devices speak SCEP over HTTP like any other.
+//! Must never enter: short cuts. The devices speak SCEP, enrolment and management over HTTP like any other.
 
 mod acts;
-mod stage;
-
 mod play;
+mod stage;
+mod windows;
 
 pub use play::{Arguments, run};

@@ -18,11 +18,15 @@ use lanyard_server::{
 };
 use tempfile::TempDir;
 
+use super::windows;
+use crate::admin::Target;
+
 /// A server on free loopback ports, with everything in one directory.
 pub struct Stage {
     running: Running,
     dir: PathBuf,
     fingerprint: [u8; 32],
+    root: Vec<u8>,
     _temporary: Option<TempDir>,
 }
 
@@ -56,9 +60,11 @@ impl Stage {
         };
         let created = init(plan, SystemClock.now()).await.map_err(|e| chain(&e))?;
         open_renewal_window(&ca.join("templates/device-client.toml"))?;
+        prepare_for_windows(&ca)?;
         let server = open(&ca, Unseal::File(unseal), Arc::new(SystemClock)).await.map_err(|e| chain(&e))?;
         let running = start(server).await.map_err(|e| chain(&e))?;
-        Ok(Self { running, dir, fingerprint: created.root.fingerprint(), _temporary: temporary })
+        let root = lanyard_agent::pki::pem::encode(lanyard_agent::pki::pem::CERTIFICATE, created.root.der()).into_bytes();
+        Ok(Self { running, dir, fingerprint: created.root.fingerprint(), root, _temporary: temporary })
     }
 
     /// Address of plain HTTP.
@@ -69,6 +75,21 @@ impl Stage {
     /// SCEP address.
     pub fn scep(&self) -> String {
         format!("http://{}/scep/default", self.running.http)
+    }
+
+    /// Base of the addresses for enrolment.
+    pub fn https(&self) -> String {
+        format!("https://localhost:{}", self.running.https.port())
+    }
+
+    /// The root, which a device has to trust before it can join.
+    pub fn root_pem(&self) -> Vec<u8> {
+        self.root.clone()
+    }
+
+    /// What an administrator calls.
+    pub fn target(&self) -> Target {
+        Target::dir(&self.dir.join("ca"))
     }
 
     /// SHA-256 of the root certificate, as devices are told out of band.
@@ -128,6 +149,33 @@ fn open_renewal_window(template: &Path) -> Result<(), String> {
         .map(|line| if line.starts_with("renewal-window") { "renewal-window = \"365d\"".to_owned() } else { line.to_owned() })
         .collect();
     fs::write(template, opened.join("\n")).map_err(|e| e.to_string())
+}
+
+/// A template that a person approves, what devices get, and identities that may be renewed at once.
+fn prepare_for_windows(ca: &Path) -> Result<(), String> {
+    let read = |path: &Path| fs::read_to_string(path).map_err(|e| e.to_string());
+    let write = |path: &Path, text: String| fs::write(path, text).map_err(|e| e.to_string());
+    let held = read(&ca.join("templates/device-client.toml"))?;
+    let held = held.replace("name = \"device-client\"", "name = \"held-client\"");
+    write(&ca.join("templates/held-client.toml"), held.replace("approval = \"automatic\"", "approval = \"person\""))?;
+    write(&ca.join("fleet/mdm.toml"), windows::POLICY.to_owned())?;
+    let identity = ca.join("templates/mdm-identity.toml");
+    let lines = [
+        ("lifetime = \"365d\"", "lifetime = \"3d\""),
+        ("backdate = \"1h\"", "backdate = \"1d\""),
+        ("spread = \"23h\"", "spread = \"0s\""),
+        ("renewal-window = \"120d\"", "renewal-window = \"3d\""),
+    ];
+    let text = lines.into_iter().fold(read(&identity)?, |text, (from, to)| text.replacen(from, to, 1));
+    write(&identity, text)?;
+    let config = ca.join("lanyard.toml");
+    let lines = [
+        ("renew-period = \"40d\"", "renew-period = \"1d\""),
+        ("renew-spread = \"20d\"", "renew-spread = \"0s\""),
+        ("retry-interval = \"4d\"", "retry-interval = \"1d\""),
+    ];
+    let text = lines.into_iter().fold(read(&config)?, |text, (from, to)| text.replacen(from, to, 1));
+    write(&config, text)
 }
 
 fn free_port() -> std::io::Result<std::net::SocketAddr> {

@@ -127,7 +127,7 @@ pub(super) async fn join(args: JoinArgs) -> Result<u8, AgentError> {
             "device": joined.account.device_id,
             "identity": joined.identity.about.id,
             "subject": joined.identity.about.subject,
-            "not-after": joined.identity.about.not_after,
+            "not_after": joined.identity.about.not_after.to_string(),
             "trusted": joined.trusted.len(),
         }));
     } else {
@@ -229,13 +229,13 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8, AgentError> {
             "device": account.device_id,
             "identity": account.identity,
             "subject": identity.about.subject,
-            "not-after": not_after,
-            "renews-from": account.renews_from(not_after),
-            "renews-automatically": account.renewal.automatic,
-            "last-renewal-error": account.renewal.error,
-            "last-session": account.synced_at,
-            "next-session": next_session(&account),
-            "held-requests": account.requests.len(),
+            "not_after": not_after.to_string(),
+            "renews_from": account.renews_from(not_after).to_string(),
+            "renews_automatically": account.renewal.automatic,
+            "last_renewal_error": account.renewal.error,
+            "last_session": account.synced_at.map(|at| at.to_string()),
+            "next_session": next_session(&account).to_string(),
+            "held_requests": account.requests.len(),
         }));
         return Ok(0);
     }
@@ -267,7 +267,7 @@ pub(super) async fn leave(args: LeaveArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
     let told = mdm::leave(&store).await?;
     if args.store.json {
-        output::print_json(&json!({ "outcome": "left", "server-was-told": told }));
+        output::print_json(&json!({ "outcome": "left", "server_was_told": told }));
     } else {
         output::line("left the management");
     }

@@ -143,3 +143,28 @@ async fn renewal_10_an_expired_certificate_opens_no_door() {
     let late = Door::first(&server).token(password("user1", PASSWORD), &request).await;
     assert_refused(&server, late, "mdm.renewal-expired", 0x8018_0016).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewal_6_a_device_of_the_old_issuing_ca_is_let_in_and_renews_under_the_new_one() {
+    let server = server().await;
+    let old = enrolled(&server, 0).await;
+    let made = server.admin.call("POST", "/authorities/issuing/successor", b"{}").await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    let path = server.dir().join("templates/mdm-identity.toml");
+    let template = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, template.replace("issuing-ca = \"issuing\"", "issuing-ca = \"issuing-2\"")).unwrap();
+    assert_eq!(server.admin.call("POST", "/policy/reload", b"{}").await.status, 200);
+    server.advance(OPEN);
+    let first = certificate(&by_itself(&server, 0, &old, 1).await.unwrap());
+    let document = by_itself(&server, 0, &old, 2).await.unwrap();
+    let new = certificate(&document);
+    new.verify_issued_by(&document.certificate_store.intermediates[0]).unwrap();
+    assert!(new.verify_issued_by(&server.site.issuing).is_err());
+    assert_eq!((status(&server, &first).await, status(&server, &old).await), ("revoked".into(), "valid".into()));
+    // The new one opens the door as well.
+    let early = renewal(0, (&new, rsa(2)), rsa(3), server.now(), false);
+    let early = Door::devices(&server, &new, rsa(2)).token(Security::default(), &early).await;
+    assert_refused(&server, early, "mdm.renewal-too-early", 0x8018_0016).await;
+    let probe = lanyard_testkit::http::encode("GET", lanyard_testkit::mdm::DISCOVERY, "", b"");
+    assert_eq!(Door::devices(&server, &new, rsa(2)).exchange(&probe).await.unwrap().status, 200);
+}
