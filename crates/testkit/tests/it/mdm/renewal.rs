@@ -21,7 +21,9 @@ pub async fn server() -> TestServer {
     let template = builtin_template("mdm-identity")
         .replace("lifetime = \"365d\"", "lifetime = \"52d\"")
         .replace("renewal-window = \"120d\"", "renewal-window = \"52d\"");
-    start(TestServer::builder().file("templates/mdm-identity.toml", template)).await
+    let builder = TestServer::builder().config("renew-period = \"40d\"", "renew-period = \"50d\"");
+    let builder = builder.config("renew-spread = \"20d\"", "renew-spread = \"0s\"");
+    start(builder.file("templates/mdm-identity.toml", template)).await
 }
 
 const OPEN: Span = Span::from_days(2);
