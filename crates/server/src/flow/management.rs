@@ -122,7 +122,7 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
     if is_first(desk.kept.session.as_ref(), message) && message.header.source.loc_uri == desk.enrollment.client {
         desk.enrollment.seen_at = Some(now);
         desk.changed = true;
-        desk.notice_cancelled().await?;
+        desk.notice_cancelled();
         let actions = plan::actions(&mut desk).await?;
         desk.carry_out(actions)?;
     }
@@ -199,14 +199,13 @@ async fn refuse(
 
 impl Desk<'_> {
     /// Entries of the ledger whose job an administrator took back.
-    async fn notice_cancelled(&mut self) -> Result<(), ServerError> {
+    fn notice_cancelled(&mut self) {
         let open: Vec<JobId> = self.queue.iter().map(|job| job.record.id).collect();
         let lost = |entry: &&mut crate::fleet::ledger::Entry| entry.progress == Progress::Open && !open.contains(&entry.job);
         for entry in self.kept.ledger.entries.values_mut().filter(lost) {
             entry.progress = Progress::TakenBack;
             entry.at = self.now;
         }
-        Ok(())
     }
 
     /// Makes and takes back jobs.

@@ -15,7 +15,7 @@ use lanyard_model::{
     time::{Span, Timestamp},
 };
 
-use super::{
+use crate::fleet::{
     job::{ScepOrder, What},
     ledger::{Fetched, Ledger, Progress},
     reconcile::{Action, How, Wanted, reconcile},

@@ -1,0 +1,4 @@
+//! What a policy says, and what follows from it over time.
+
+mod policy;
+mod reconcile;
