@@ -22,7 +22,10 @@ use lanyard_agent::{
     model::secret::SecretText,
     store::Identity,
 };
-use lanyard_server::clock::{Clock, SystemClock};
+use lanyard_server::{
+    api::fleet_types::{FleetJob, PushOrder},
+    clock::{Clock, SystemClock},
+};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -32,8 +35,8 @@ use super::{
 };
 use crate::print;
 
-/// Keys that devices share: making one takes longer than enrolling with it. A renewal takes another of them.
-const USER: &str = "user1";
+/// Devices of one user.
+const DEVICES_PER_USER: usize = 5;
 const PASSWORD: &str = "a password for measuring";
 
 /// Arguments of `lanyard bench fleet`.
@@ -118,14 +121,14 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
     let temporary = tempfile::TempDir::with_prefix("lanyard-bench-").map_err(|e| e.to_string())?;
     let dir = arguments.dir.as_deref().unwrap_or(temporary.path());
     let site = Site::create_for_devices(dir).await?;
-    site.add_user(USER, PASSWORD).await?;
+    site.add_users(arguments.devices.div_ceil(DEVICES_PER_USER), PASSWORD).await?;
     let keys = Arc::new(keys().await?);
     let running = site.serve().await?;
     let work = Work { arguments, running: &running };
 
     let fleet: Arc<Vec<Mutex<Option<Device>>>> = Arc::new((0..arguments.devices).map(|_| Mutex::new(None)).collect());
     let mut rows = Vec::new();
-    let (options, slots, pool) = (site.join_options(USER, PASSWORD), Arc::clone(&fleet), Arc::clone(&keys));
+    let (options, slots, pool) = (site.join_options(PASSWORD), Arc::clone(&fleet), Arc::clone(&keys));
     rows.push(
         work.run("enrolment", None, move |number| {
             let (options, slots, keys) = (options.clone(), Arc::clone(&slots), Arc::clone(&pool));
@@ -133,13 +136,19 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
         })
         .await?,
     );
-    for what in ["first session", "session"] {
+    for what in ["first session", "session without news"] {
         let slots = Arc::clone(&fleet);
         rows.push(work.run(what, None, move |number| session(Arc::clone(&slots), number)).await?);
     }
-    let half = rows.last().map_or(1.0, |row| row.per_second / 2.0);
-    let slots = Arc::clone(&fleet);
-    rows.push(work.run("session, half the rate", Some(half), move |number| session(Arc::clone(&slots), number)).await?);
+    // A question in each session makes it one of four messages: hello, question, answer, end.
+    let mut rate = None;
+    for what in ["session, one question", "the same, half the rate"] {
+        ask_all(&site, &fleet).await?;
+        let slots = Arc::clone(&fleet);
+        let row = work.run(what, rate, move |number| session(Arc::clone(&slots), number)).await?;
+        rate = Some(row.per_second / 2.0);
+        rows.push(row);
+    }
     let (slots, pool) = (Arc::clone(&fleet), Arc::clone(&keys));
     rows.push(
         work.run("renewal", None, move |number| {
@@ -152,6 +161,18 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
+/// Queues a question for every device.
+async fn ask_all(site: &Site, fleet: &[Mutex<Option<Device>>]) -> Result<(), String> {
+    let target = site.target();
+    for slot in fleet {
+        let Some(client) = slot.lock().await.as_ref().map(|device| device.account.device_id.clone()) else { continue };
+        let order = PushOrder { what: "describe".into(), value: String::new() };
+        let asked: Result<Vec<FleetJob>, _> = target.post(&format!("/fleet/{client}/jobs"), &order).await;
+        asked.map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
 async fn enrol(
     options: JoinOptions,
     slots: &[Mutex<Option<Device>>],
@@ -159,13 +180,18 @@ async fn enrol(
     keys: &[Arc<DeviceKey>],
 ) -> Result<u32, AgentError> {
     let key = keys.get(number % keys.len().max(1)).ok_or(AgentError::Interrupted)?;
-    let options = JoinOptions { key: Some(key.pkcs8().clone()), device_name: format!("device-{number}"), ..options };
+    let options =
+        JoinOptions { key: Some(key.pkcs8().clone()), device_name: format!("device-{number}"), user: user(number), ..options };
     let joined = lanyard_agent::mdm::join(None, options).await?;
     let device = Device { account: joined.account, identity: joined.identity, key: joined.key, tree: MemoryTree::new() };
     let slot = slots.get(number).ok_or(AgentError::Interrupted)?;
     *slot.lock().await = Some(device);
     // The probe is no message.
     Ok(3)
+}
+
+fn user(device: usize) -> String {
+    format!("user{}", device / DEVICES_PER_USER)
 }
 
 async fn session(slots: Arc<Vec<Mutex<Option<Device>>>>, number: usize) -> Result<u32, AgentError> {
@@ -278,10 +304,10 @@ impl Row {
 }
 
 impl Site {
-    fn join_options(&self, user: &str, password: &str) -> JoinOptions {
+    fn join_options(&self, password: &str) -> JoinOptions {
         JoinOptions {
             server: Some(self.url().to_owned()),
-            user: user.to_owned(),
+            user: String::new(),
             credential: JoinCredential::Password(SecretText::new(password.to_owned())),
             form: EnrollmentType::Full,
             device_name: String::new(),

@@ -130,12 +130,21 @@ impl Site {
         &self.root
     }
 
-    /// Adds a user whose password costs hardly anything to check; only while no server runs.
-    pub async fn add_user(&self, name: &str, password: &str) -> Result<(), String> {
+    /// Adds so many users, `user0` and so on, whose password costs hardly anything to check; only while no server runs.
+    pub async fn add_users(&self, count: usize, password: &str) -> Result<(), String> {
         let server = self.open().await?;
-        let done = lanyard_server::mdm::password::add_user_for_measuring(&server, name, password).await;
+        for number in 0..count {
+            let name = format!("user{number}");
+            let added = lanyard_server::mdm::password::add_user_for_measuring(&server, &name, password).await;
+            added.map_err(|e| chain(&e))?;
+        }
         server.store.close().await;
-        done.map_err(|e| chain(&e))
+        Ok(())
+    }
+
+    /// What an administrator calls.
+    pub fn target(&self) -> Target {
+        Target::dir(&self.dir)
     }
 
     /// Opens the installation in this process; only while no server runs.
