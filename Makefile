@@ -47,6 +47,7 @@ $(VECTORS): $(PKILINT)/bin/lint_pkix_cert
 bench:
 	$(CARGO) build --release --locked -p lanyard
 	target/release/lanyard bench scep --peer
+	target/release/lanyard bench fleet
 
 # Every fuzz target for FUZZ_SECONDS each, from the vectors; cargo-fuzz is installed when it is missing.
 FUZZ_SECONDS ?= 30

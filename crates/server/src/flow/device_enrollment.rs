@@ -62,6 +62,7 @@ pub struct Wish<'a> {
 /// # Errors
 /// The reasons of [`Reason`]; `mdm.request` for the PKCS#10; our own failures.
 pub async fn enroll(server: &Server, mdm: &Mdm, signed_in: SignedIn, wish: &Wish<'_>) -> Result<ProvisioningDocument> {
+    let _at_work = server.store.callers().enter();
     let user = signed_in.user.record.name.clone();
     let client = client(wish.context)?;
     let form = match wish.context.enrollment_type {

@@ -66,6 +66,7 @@ pub struct Renewal<'a> {
 /// # Errors
 /// The reasons of [`Reason`]; `mdm.renewal` and `mdm.request` for the signatures; our own failures.
 pub async fn renew(server: &Server, mdm: &Mdm, renewal: &Renewal<'_>) -> Result<ProvisioningDocument> {
+    let _at_work = server.store.callers().enter();
     let (request, record) = opened(server, renewal.pkcs7).await?;
     let fingerprint = request.signer.fingerprint();
     let found = server.store.find_enrollment_by_certificate(fingerprint).await?;

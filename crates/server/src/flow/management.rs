@@ -80,6 +80,7 @@ pub(super) struct Desk<'a> {
 /// # Errors
 /// Storage, policy and key errors.
 pub async fn message(server: &Server, certificate: &[u8], octets: &[u8]) -> Result<Reply, ServerError> {
+    let _at_work = server.store.callers().enter();
     let message = match syncml::decode(octets) {
         Ok(message) => message,
         Err(error) => return Ok(Reply::Malformed(error)),
