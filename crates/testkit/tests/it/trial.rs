@@ -159,7 +159,7 @@ async fn a_replay_changes_nothing_and_judges_by_the_time_at_which_a_request_came
 async fn files_are_checked_without_a_replay_and_told_as_a_table_with_one() {
     let server = server().await;
     let sound = check(&server, &[], &[]).await;
-    assert!(sound.success && sound.stdout.starts_with("sound: 11 templates, 2 profiles"), "{}", sound.output);
+    assert!(sound.success && sound.stdout.starts_with("sound: 11 templates, 3 profiles"), "{}", sound.output);
     let broken = check(&server, &[profile("default", &[("get-cert = false", "get-certs = true")])], &[]).await;
     assert!(
         !broken.success && broken.output.contains("get-certs") && broken.output.contains("default.toml"),
