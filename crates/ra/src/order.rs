@@ -47,6 +47,25 @@ pub struct ChallengeOrder {
     pub ordered_by: Option<String>,
 }
 
+impl ChallengeOrder {
+    /// An order of what the records say under this template, at this profile.
+    #[must_use]
+    pub const fn of_records(template: TemplateName, profile: ProfileName) -> Self {
+        Self {
+            template,
+            profile,
+            subject: None,
+            san: None,
+            key: None,
+            ttl: None,
+            user: None,
+            device: None,
+            groups: Vec::new(),
+            ordered_by: None,
+        }
+    }
+}
+
 /// What an order allows, field by field, with everything checked that can be checked before the request comes.
 pub(crate) fn bind(order: &ChallengeOrder, policy: &Policy, protocol: Protocol) -> Result<Binding, Refusal> {
     let compiled = usable(policy, &order.profile, &order.template, protocol)?;

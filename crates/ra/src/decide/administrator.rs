@@ -30,13 +30,7 @@ pub fn decide_administrator(
     policy: &Policy,
     now: Timestamp,
 ) -> Decision {
-    let known = Known {
-        template: Some(order.template.clone()),
-        user: order.user.as_ref().map(|u| u.name.clone()),
-        device: order.device.as_ref().map(|d| d.id.clone()),
-        ..Known::default()
-    };
-    steps(request, order, facts, policy, now).unwrap_or_else(|refusal| known.denied(refusal))
+    steps(request, order, facts, policy, now).unwrap_or_else(|refusal| Known::of_order(order).denied(refusal))
 }
 
 fn steps(

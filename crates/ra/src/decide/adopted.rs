@@ -85,16 +85,10 @@ fn steps(
         waiting = Some(adopted_for);
     }
     let order = ChallengeOrder {
-        template: template.clone(),
-        profile: request.profile.clone(),
         subject: Some(request.content.subject.clone()),
         san: Some(request.content.san.clone()),
         key: Some(request.content.key.kind),
-        ttl: None,
-        user: None,
-        device: None,
-        groups: Vec::new(),
-        ordered_by: None,
+        ..ChallengeOrder::of_records(template.clone(), request.profile.clone())
     };
     let binding = order::bind(&order, policy, request.protocol)?;
     let compiled = order::usable(policy, &binding.profile, &binding.template, request.protocol)?;

@@ -9,6 +9,7 @@ use lanyard_model::{
 
 use crate::{
     grant::Grant,
+    order::ChallengeOrder,
     reason::{Reason, Refusal},
 };
 
@@ -94,6 +95,16 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// What an order says.
+    pub fn of_order(order: &ChallengeOrder) -> Self {
+        Self {
+            template: Some(order.template.clone()),
+            user: order.user.as_ref().map(|u| u.name.clone()),
+            device: order.device.as_ref().map(|d| d.id.clone()),
+            ..Self::default()
+        }
+    }
+
     /// A refusal with what is known.
     pub fn denied(self, refusal: Refusal) -> Decision {
         Decision::Denied(Denied {

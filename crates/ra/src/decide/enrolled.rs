@@ -29,7 +29,7 @@ pub fn decide_enrolled(
     policy: &Policy,
     now: Timestamp,
 ) -> Decision {
-    first(request, order, facts, policy, now).unwrap_or_else(|refusal| known(order).denied(refusal))
+    first(request, order, facts, policy, now).unwrap_or_else(|refusal| Known::of_order(order).denied(refusal))
 }
 
 /// Decides about the identity that follows another of the same user and device, whose certificate signed the request and stands in `facts`.
@@ -42,16 +42,7 @@ pub fn decide_enrolled_renewal(
     policy: &Policy,
     now: Timestamp,
 ) -> Decision {
-    again(request, order, facts, policy, now).unwrap_or_else(|refusal| known(order).denied(refusal))
-}
-
-fn known(order: &ChallengeOrder) -> Known {
-    Known {
-        template: Some(order.template.clone()),
-        user: order.user.as_ref().map(|u| u.name.clone()),
-        device: order.device.as_ref().map(|d| d.id.clone()),
-        ..Known::default()
-    }
+    again(request, order, facts, policy, now).unwrap_or_else(|refusal| Known::of_order(order).denied(refusal))
 }
 
 fn first(

@@ -261,18 +261,7 @@ fn info(context: &AdditionalContext) -> ClientInfo {
 
 /// What is permitted, from the records alone.
 async fn order(server: &Server, mdm: &Mdm, user: &UserName, device: &DeviceId) -> Result<ChallengeOrder> {
-    let order = ChallengeOrder {
-        template: mdm.settings.template.clone(),
-        profile: mdm.settings.profile.clone(),
-        subject: None,
-        san: None,
-        key: None,
-        ttl: None,
-        user: None,
-        device: None,
-        groups: Vec::new(),
-        ordered_by: None,
-    };
+    let order = ChallengeOrder::of_records(mdm.settings.template.clone(), mdm.settings.profile.clone());
     Ok(super::challenge::with_records(server, order, Some(user.clone()), Some(device.clone())).await?)
 }
 

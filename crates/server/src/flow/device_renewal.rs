@@ -201,18 +201,7 @@ async fn issue(
     record: CertificateRecord,
 ) -> Result<ProvisioningDocument> {
     let template = mdm.settings.renewal_template.clone().unwrap_or_else(|| mdm.settings.template.clone());
-    let order = ChallengeOrder {
-        template: template.clone(),
-        profile: mdm.settings.profile.clone(),
-        subject: None,
-        san: None,
-        key: None,
-        ttl: None,
-        user: None,
-        device: None,
-        groups: Vec::new(),
-        ordered_by: None,
-    };
+    let order = ChallengeOrder::of_records(template.clone(), mdm.settings.profile.clone());
     let order = with_records(server, order, Some(enrollment.user.clone()), Some(enrollment.device.clone())).await?;
     let message = EnrollRequest {
         id: renewal.id,

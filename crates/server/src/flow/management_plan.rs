@@ -125,18 +125,8 @@ async fn binding(server: &Server, enrollment: &Enrollment, scep: &Scep) -> Resul
 }
 
 async fn with_records(server: &Server, enrollment: &Enrollment, order: &ScepOrder) -> Result<ChallengeOrder, ServerError> {
-    let order = ChallengeOrder {
-        template: order.template.clone(),
-        profile: order.profile.clone(),
-        subject: None,
-        san: None,
-        key: Some(order.key),
-        ttl: None,
-        user: None,
-        device: None,
-        groups: Vec::new(),
-        ordered_by: None,
-    };
+    let bare = ChallengeOrder::of_records(order.template.clone(), order.profile.clone());
+    let order = ChallengeOrder { key: Some(order.key), ..bare };
     let (user, device) = (enrollment.user.clone(), enrollment.device.clone());
     challenge::with_records(server, order, Some(user), Some(device)).await
 }

@@ -99,7 +99,7 @@ async fn a_device_that_syncs_now_and_then_keeps_its_identity_and_its_certificate
 
     let mut identity = first["identity"].clone();
     let mut renewals = 0;
-    for day in [200, 318, 330, 520, 650, 700] {
+    for day in [200, 318, 330, 520, 650, 670, 700] {
         let server = place.serve(day).await;
         let synced = place.device(day, &["sync", "--json"]).await;
         assert!(synced.success, "day {day}: {}", synced.output);
