@@ -154,3 +154,12 @@ impl Process {
         run(Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid)])).await.good();
     }
 }
+
+impl Drop for Process {
+    /// Ends the server of a test that failed: a program that started it for us does not take it along.
+    fn drop(&mut self) {
+        if self.child.id().is_some() {
+            let _ = std::process::Command::new("sh").args(["-c", &format!("kill -KILL {}", self.pid)]).output();
+        }
+    }
+}

@@ -17,8 +17,8 @@ use lanyard_ra::{
 };
 
 use crate::support::{
-    NOW, assert_denied, device, dn, edited, files, granted, key, keys, order, policy, policy_edited, policy_with, request, sans,
-    user,
+    NOW, assert_denied, device, dn, edited, files, granted, issued, key, keys, order, policy, policy_edited, policy_with,
+    request, sans, user,
 };
 
 /// What is changed, the expected reason, and how.
@@ -57,26 +57,7 @@ fn again() -> Ask {
     let mut ask = first();
     let grant = granted(ask.first());
     let (content, serial, der) = (grant.content(), SerialNumber::from_random([3; 16]), vec![9; 50]);
-    ask.facts.signer_certificate = Some(CertificateRecord {
-        issuer: content.issuer.clone(),
-        serial: serial.clone(),
-        request: grant.request(),
-        template: grant.template().map(|(name, revision)| (name.clone(), revision)),
-        profile: grant.profile().cloned(),
-        subject: content.subject.clone(),
-        san: content.san.clone(),
-        user: grant.user().cloned(),
-        device: grant.device().cloned(),
-        not_before: content.not_before,
-        not_after: content.not_after,
-        key_digest: content.key.digest,
-        created_at: NOW,
-        tbs: vec![8; 40],
-        der: Some(der.clone()),
-        revocation: None,
-        predecessor: None,
-        successor: None,
-    });
+    ask.facts.signer_certificate = Some(issued(&grant, &serial, &der));
     ask.request.signer = RequestSigner::Ours { issuer: content.issuer.clone(), serial, digest: sha256(&der) };
     ask.request.content.key = key(KeyKind::Rsa(2048), 2);
     ask.now = NOW + Span::from_days(320);

@@ -117,6 +117,31 @@ pub fn minted(order: &ChallengeOrder, policy: &Policy) -> Minted {
     mint(order, policy, &keys(), [0x5a; 16], NOW).unwrap()
 }
 
+/// The record of a certificate that was issued under this grant.
+pub fn issued(grant: &Grant, serial: &SerialNumber, der: &[u8]) -> CertificateRecord {
+    let content = grant.content();
+    CertificateRecord {
+        issuer: content.issuer.clone(),
+        serial: serial.clone(),
+        request: grant.request(),
+        template: grant.template().map(|(name, revision)| (name.clone(), revision)),
+        profile: grant.profile().cloned(),
+        subject: content.subject.clone(),
+        san: content.san.clone(),
+        user: grant.user().cloned(),
+        device: grant.device().cloned(),
+        not_before: content.not_before,
+        not_after: content.not_after,
+        key_digest: content.key.digest,
+        created_at: NOW,
+        tbs: vec![8; 40],
+        der: Some(der.to_vec()),
+        revocation: None,
+        predecessor: None,
+        successor: None,
+    }
+}
+
 pub fn request_id(number: u128) -> RequestId {
     RequestId(uuid::Uuid::from_u128(number))
 }
@@ -190,26 +215,7 @@ impl Scene {
         let content = grant.content();
         let der = vec![9; 50];
         let serial = SerialNumber::from_random([3; 16]);
-        scene.facts.signer_certificate = Some(CertificateRecord {
-            issuer: content.issuer.clone(),
-            serial: serial.clone(),
-            request: grant.request(),
-            template: grant.template().map(|(name, revision)| (name.clone(), revision)),
-            profile: grant.profile().cloned(),
-            subject: content.subject.clone(),
-            san: content.san.clone(),
-            user: grant.user().cloned(),
-            device: grant.device().cloned(),
-            not_before: content.not_before,
-            not_after: content.not_after,
-            key_digest: content.key.digest,
-            created_at: scene.now,
-            tbs: vec![8; 40],
-            der: Some(der.clone()),
-            revocation: None,
-            predecessor: None,
-            successor: None,
-        });
+        scene.facts.signer_certificate = Some(issued(&grant, &serial, &der));
         scene.facts.challenge = None;
         scene.request.challenge = None;
         scene.request.signer = RequestSigner::Ours { issuer: "issuing".parse().unwrap(), serial, digest: sha256(&der) };

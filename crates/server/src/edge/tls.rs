@@ -61,6 +61,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
+// `map_err` hands the error over.
 #[allow(clippy::needless_pass_by_value)]
 fn fault(error: rustls::Error) -> ServerError {
     ServerError::Tls(error.to_string())

@@ -44,7 +44,7 @@ impl Kept {
 /// Under which it is sealed.
 const NAME: &str = "session";
 
-/// What a device was given, by key: `trust/root/81BC…`, `scep/wifi`, `wifi/Office`.
+/// What a device was given, by key: what it is and its name, such as `scep/client` and `wifi/Office`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Ledger {
