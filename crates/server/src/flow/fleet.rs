@@ -7,7 +7,7 @@ use lanyard_mdm::{
         job::Job,
         management,
         trusted_certificate::{self, TrustStore, thumbprint},
-        wifi::{self, WifiProfile},
+        wifi,
     },
 };
 use lanyard_model::{
@@ -25,6 +25,7 @@ use crate::{
     fleet::{
         job::{StoredJob, What},
         ledger::{Kept, Progress},
+        network,
         sealed::RecordKey,
     },
     state::Server,
@@ -40,7 +41,7 @@ pub enum Push {
     Trust(TrustStore, String),
     /// Remove a certificate by its SHA-1.
     Distrust(TrustStore, String),
-    /// A wireless network, as TOML with the keys of the profile.
+    /// A wireless network, as TOML (see [`network`]).
     Wifi(String),
     /// Remove a wireless network.
     RemoveWifi(String),
@@ -193,7 +194,7 @@ pub async fn unenroll(server: &Server, text: &str, at_once: bool, by: &str) -> R
 /// [`ServerError::NotFound`], [`ServerError::Invalid`] when what is pushed cannot be read.
 pub async fn push(server: &Server, text: &str, push: Push, by: &str) -> Result<Vec<JobRecord>, ServerError> {
     let (enrollment, _) = living(server, text).await?;
-    let jobs = jobs_of(push, provider_id(server))?;
+    let jobs = jobs_of(server, &enrollment, push)?;
     queue(server, &enrollment, jobs, by).await
 }
 
@@ -219,7 +220,7 @@ async fn queue(
     Ok(records)
 }
 
-fn jobs_of(push: Push, provider_id: &str) -> Result<Vec<(String, StoredJob)>, ServerError> {
+fn jobs_of(server: &Server, enrollment: &Enrollment, push: Push) -> Result<Vec<(String, StoredJob)>, ServerError> {
     let setting = |purpose: String, job: Job| vec![(purpose, StoredJob::new(job, What::Setting))];
     Ok(match push {
         Push::Trust(store, text) => {
@@ -237,8 +238,8 @@ fn jobs_of(push: Push, provider_id: &str) -> Result<Vec<(String, StoredJob)>, Se
             setting(format!("remove {name} ({})", store.as_str()), job)
         }
         Push::Wifi(text) => {
-            let profile: WifiProfile =
-                toml::from_str(&text).map_err(|e| ServerError::Invalid(format!("the wireless network: {e}")))?;
+            let profile = network::read(&text, &server.keyring.get(), server.fleet().find(&enrollment.profile));
+            let profile = profile.map_err(|problem| ServerError::Invalid(format!("the wireless network: {problem}")))?;
             let job = profile.install().map_err(|e| ServerError::Invalid(e.to_string()))?;
             setting(format!("wireless network {}", profile.ssid), job)
         }
@@ -250,7 +251,7 @@ fn jobs_of(push: Push, provider_id: &str) -> Result<Vec<(String, StoredJob)>, Se
                 (format!("which certificates the {tree} has"), job)
             })
             .collect(),
-        Push::Describe => setting("what the device is".into(), management::query_device(provider_id)),
+        Push::Describe => setting("what the device is".into(), management::query_device(provider_id(server))),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lanyard_mdm::{
-    profile::job::JobId as QueueId,
+    profile::job::{Expect, Job, JobId as QueueId, Proof},
     session::server::{Event, JobState as QueueState},
     syncml::Item,
 };
@@ -170,6 +170,14 @@ impl Effects {
             }
             _ => None,
         };
+        if state == QueueState::Verified
+            && let Some((period, retry)) = desk.queue.get(place).and_then(|job| renewal_settings(&job.stored.job))
+        {
+            // Renewals are judged by what the device has shown to be its schedule.
+            desk.enrollment.schedule.period_days = period;
+            desk.enrollment.schedule.retry_days = retry;
+            desk.changed = true;
+        }
         let entry = desk.kept.ledger.entries.values_mut().find(|entry| entry.job == number);
         if let Some(entry) = entry {
             entry.at = desk.now;
@@ -194,6 +202,16 @@ impl Effects {
         desk.audit.push(audit);
         Ok(())
     }
+}
+
+/// `RenewPeriod` and `RetryInterval`, in days, if a job sets them.
+fn renewal_settings(job: &Job) -> Option<(u32, u32)> {
+    let Proof::Get(expected) = &job.proof else { return None };
+    let value = |name: &str| {
+        let found = expected.iter().find(|one| one.uri.ends_with(&format!("/WSTEP/Renew/{name}")))?;
+        if let Expect::Value(value) = &found.expect { value.parse().ok() } else { None }
+    };
+    Some((value("RenewPeriod")?, value("RetryInterval")?))
 }
 
 /// The certificate that the newest used challenge of a job led to.

@@ -1,6 +1,9 @@
 //! What a device is to be told at the beginning of a session, and what is made only at the moment it is told.
 
-use lanyard_mdm::profile::{job::Filling, management};
+use lanyard_mdm::profile::{
+    job::Filling,
+    management::{self, PollPlan, RenewalSettings, Schedule},
+};
 use lanyard_model::{
     challenge::Binding,
     fleet::{Enrollment, EnrollmentState},
@@ -8,7 +11,10 @@ use lanyard_model::{
     secret::SecretText,
 };
 use lanyard_pki::crypto::random::random;
-use lanyard_ra::challenge::{ChallengeOrder, mint};
+use lanyard_ra::{
+    challenge::{ChallengeOrder, mint},
+    pattern::Records,
+};
 
 use super::{challenge, management::Desk, subjects};
 use crate::{
@@ -16,9 +22,11 @@ use crate::{
     fleet::{
         desired::{Circumstances, Desired, desired},
         job::{ScepOrder, StoredJob, What},
+        pfx,
         policy::{Loaded, Scep},
         reconcile::{Action, reconcile},
     },
+    mdm::settings::{PollSettings, days, minutes},
     state::Server,
 };
 
@@ -87,6 +95,8 @@ pub async fn of_device(
     let roots: Vec<&[u8]> = ring.roots().iter().map(|root| root.der()).collect();
     let mut issuing: Vec<_> = ring.authorities().filter(|a| !a.certificate().is_self_issued()).collect();
     issuing.sort_by_key(|authority| authority.name().clone());
+    let records = Records { organization: &server.config.organization, user: user.as_ref(), device: device.as_ref() };
+    let files = policy.file.pfx.iter().map(|pfx| pfx::of_device(pfx, server.installation.dir(), &records)).collect();
     let circumstances = Circumstances {
         roots,
         issuing: issuing.iter().map(|authority| authority.certificate().der()).collect(),
@@ -97,8 +107,31 @@ pub async fn of_device(
         device: device.as_ref(),
         plain_listing,
         bindings,
+        files,
+        enrolled_poll: server.config.mdm.as_ref().map(|mdm| enrolled_poll(&mdm.poll)),
+        enrolled_renewal: enrolled_renewal(server, enrollment),
     };
     Ok(desired(policy, &circumstances))
+}
+
+/// When devices call that no policy tells otherwise.
+fn enrolled_poll(settings: &PollSettings) -> PollPlan {
+    let schedule = |count, interval| Schedule { count, interval: minutes(interval) };
+    PollPlan {
+        first: schedule(settings.first_sessions, settings.first_interval),
+        second: schedule(settings.second_sessions, settings.second_interval),
+        remaining: schedule(0, settings.interval),
+        on_login: true,
+    }
+}
+
+/// How a device renews that no policy tells otherwise.
+fn enrolled_renewal(server: &Server, enrollment: &Enrollment) -> RenewalSettings {
+    let (period, retry) = match &server.config.mdm {
+        Some(mdm) => (mdm.renew_period_of(&enrollment.identity.key_digest), days(mdm.retry_interval)),
+        None => (enrollment.schedule.period_days, enrollment.schedule.retry_days),
+    };
+    RenewalSettings { renew_period: period, retry_interval: retry, robo: None, server_url: None }
 }
 
 /// What a challenge would bind for this device, and the authority that would issue.

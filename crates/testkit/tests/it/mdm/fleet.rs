@@ -19,7 +19,7 @@ use super::managed::{Managed, SYNCML, policy, server, uri};
 use crate::support::audited;
 
 /// An administrator's call that must succeed.
-async fn call<T: DeserializeOwned>(server: &TestServer, method: &str, path: &str, body: &impl Serialize) -> T {
+pub async fn call<T: DeserializeOwned>(server: &TestServer, method: &str, path: &str, body: &impl Serialize) -> T {
     let body = if method == "GET" { Vec::new() } else { serde_json::to_vec(body).unwrap() };
     let response = server.admin.call(method, path, &body).await;
     assert_eq!(response.status, 200, "{method} {path}: {}", response.text());
@@ -115,11 +115,39 @@ async fn a_pushed_root_is_seen_in_the_inventory_and_can_be_removed() {
 async fn a_network_is_pushed_and_its_removal_taken_back() {
     let server = server("").await;
     let mut device = Managed::enrolled(&server, 1).await;
-    let network = "scope = \"device\"\nssid = \"Guest\"\nsecurity = \"wpa2\"\nhidden = false\nauto-connect = true\n\
-        [eap]\nserver-names = [\"radius.example.org\"]\ntrusted-roots = []\nissuers = []\nekus = []\n";
+    let network = "ssid = \"Guest\"\n[eap]\nserver-names = [\"radius.example.org\"]\n";
     call::<Vec<FleetJob>>(&server, "POST", "/fleet/L-1/jobs", &json!({ "what": "wifi", "value": network })).await;
     device.sync(&server).await;
     assert_eq!(device.state(&server, "wireless network Guest").await, "verified");
+    // Trust by name: this installation's roots for the server, its issuing authority for the certificate to show.
+    let spaced = |certificate: &lanyard_pki::certificate::Certificate| {
+        let digits = thumbprint(certificate.der()).to_ascii_lowercase();
+        digits.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let guest = uri("./Device/Vendor/MSFT/WiFi/Profile/Guest/WlanXml");
+    let trusts = |text: String, root: &str, issuer: &str| {
+        text.contains(&format!("<TrustedRootCA>{root}</TrustedRootCA>"))
+            && text.contains(&format!("<IssuerHash>{issuer}</IssuerHash>"))
+    };
+    let (root, issuing) = (spaced(&server.site.root), spaced(&server.site.issuing));
+    assert!(trusts(device.tree.value(&guest).unwrap(), &root, &issuing));
+    // By the names of authorities, and by thumbprints.
+    let ours = thumbprint(server.site.issuing.der());
+    for eap in [
+        "roots = [\"issuing\"]\nissuers = [\"issuing\"]\n".to_owned(),
+        format!("trusted-roots = [\"{}\"]\nissuers = [\"{ours}\"]\n", thumbprint(server.site.root.der())),
+    ] {
+        let text = format!("{network}{eap}");
+        call::<Vec<FleetJob>>(&server, "POST", "/fleet/L-1/jobs", &json!({ "what": "wifi", "value": text })).await;
+        device.tree.set(&guest, "");
+        device.sync(&server).await;
+        assert!(trusts(device.tree.value(&guest).unwrap(), &root, &issuing), "{eap}");
+    }
+    for eap in ["roots = [\"nobody\"]", "issuers = [\"nobody\"]", "roots = []", "issuers = []", "anything = 1"] {
+        let order = json!({ "what": "wifi", "value": format!("{network}{eap}\n") });
+        let refused = server.admin.call("POST", "/fleet/L-1/jobs", order.to_string().as_bytes()).await;
+        assert_eq!(refused.status, 400, "{eap}: {}", refused.text());
+    }
     // Somebody who takes a job back before it was sent.
     let jobs: Vec<FleetJob> = call(&server, "POST", "/fleet/L-1/jobs", &json!({ "what": "remove-wifi", "value": "Guest" })).await;
     let taken: FleetJob = call(&server, "POST", &format!("/fleet-jobs/{}/cancel", jobs[0].id), &()).await;

@@ -4,6 +4,7 @@ mod agent;
 mod commands;
 mod enrolment;
 mod fleet;
+mod items;
 mod managed;
 mod others;
 mod renewal;
