@@ -174,8 +174,11 @@ pub struct DmCredentials {
     pub name: String,
     /// `base64(MD5(name ":" secret))`, which proves as much as the secret itself; sealed.
     pub inner: Vec<u8>,
-    /// The nonce that the device was given last.
+    /// The nonce that the device was given last; none for Basic.
     pub nonce: Vec<u8>,
+    /// The device was told to prove itself by Basic instead of MD5.
+    #[serde(default)]
+    pub basic: bool,
 }
 
 impl Enrollment {

@@ -286,12 +286,12 @@ impl Desk<'_> {
     }
 
     fn credentials(&self) -> Result<Option<lanyard_mdm::session::server::Credentials>, ServerError> {
-        let Some(DmCredentials { name, inner, nonce }) = &self.enrollment.credentials else { return Ok(None) };
+        let Some(DmCredentials { name, inner, nonce, basic }) = &self.enrollment.credentials else { return Ok(None) };
         let inner = sealing::open(&self.server.fleet_secret, &credentials_context(self.enrollment.id), inner)?;
         let inner = String::from_utf8(inner.expose().to_vec())
             .map_err(|_| ServerError::Conflict("the credentials of a management account cannot be read".into()))?;
         let nonce = (!nonce.is_empty()).then(|| nonce.clone());
-        Ok(Some(lanyard_mdm::session::server::Credentials { user: name.clone(), inner, md5: true, basic: false, nonce }))
+        Ok(Some(lanyard_mdm::session::server::Credentials { user: name.clone(), inner, md5: !*basic, basic: *basic, nonce }))
     }
 
     async fn fill(&mut self, wanted: &Wanted) -> Result<String, ServerError> {
