@@ -52,6 +52,8 @@ pub struct Ledger {
     pub entries: BTreeMap<String, Entry>,
     /// The device does not answer `?list=StructData`: its certificates are asked for store by store.
     pub plain_listing: bool,
+    /// Serial number of the retired identity after which the device was asked for its proof of having had it (`SignedEntDMID`).
+    pub asked_after: Option<SerialNumber>,
 }
 
 /// One thing that a device was given, or is to be given.

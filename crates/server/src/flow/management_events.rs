@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lanyard_mdm::{
     profile::job::{Expect, Job, JobId as QueueId, Proof},
-    session::server::{Event, JobState as QueueState},
+    session::server::{Event, Failure, JobState as QueueState},
     syncml::Item,
 };
 use lanyard_model::{
@@ -14,7 +14,7 @@ use lanyard_model::{
     text::{printable, unhex},
 };
 
-use super::management::Desk;
+use super::{management::Desk, re_association};
 use crate::{
     error::ServerError,
     fleet::{
@@ -34,6 +34,8 @@ pub(super) struct Effects {
     pub(super) inventory: Option<DeviceInventory>,
     /// The device has left: its identity is to be revoked.
     pub(super) left: bool,
+    /// What the device showed after its renewal contradicts it.
+    renewal_contradicted: Option<String>,
     /// Counters to raise.
     pub(super) counts: Vec<(&'static str, Vec<(&'static str, String)>)>,
 }
@@ -119,6 +121,10 @@ impl Effects {
             inventory.add(scope, id, items, desk.now);
             return Ok(());
         }
+        if job.stored.what == What::ReAssociation && self.renewal_contradicted.is_none() {
+            self.renewal_contradicted = re_association::contradiction(desk.server, &desk.enrollment, items, desk.now).await?;
+        }
+        let Some(job) = desk.queue.iter_mut().find(|job| job.record.id.to_string() == id.0) else { return Ok(()) };
         let shown = items.iter().filter_map(|item| {
             let name = item.source_uri()?.rsplit('/').next()?;
             Some(format!("{name}={}", item.trimmed()))
@@ -143,6 +149,11 @@ impl Effects {
         let Some(place) = place else { return Ok(()) };
         let Some(job) = desk.queue.get_mut(place) else { return Ok(()) };
         let number = job.record.id;
+        let contradicted = self.renewal_contradicted.take_if(|_| job.stored.what == What::ReAssociation && state.is_over());
+        let state = match &contradicted {
+            Some(detail) => QueueState::Failed { why: Failure::NotShown, code: 200, detail: detail.clone() },
+            None => state,
+        };
         job.stored.attempts = job.stored.attempts.saturating_add(u32::from(sent));
         job.stored.state = state.clone();
         job.record.state = word(&state);
@@ -150,6 +161,13 @@ impl Effects {
         if !state.is_over() {
             return Ok(());
         }
+        if let Some(detail) = contradicted {
+            // Somebody has the new identity who did not have the old one: nothing more until a person has looked.
+            desk.enrollment.state = EnrollmentState::Blocked;
+            desk.changed = true;
+            refused(desk, "mdm.renewal-not-shown", detail);
+        }
+        let Some(job) = desk.queue.get_mut(place) else { return Ok(()) };
         let what = job.stored.what.clone();
         let mut reason = None;
         if let QueueState::Failed { why, code, detail } = &state {

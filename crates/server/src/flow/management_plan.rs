@@ -45,22 +45,35 @@ pub(super) async fn actions(desk: &mut Desk<'_>) -> Result<Vec<Action>, ServerEr
     if desk.enrollment.state == EnrollmentState::Leaving {
         return Ok(leave(desk, provider_id(server)));
     }
+    let mut actions = re_associate(desk);
     let fleet = server.fleet();
-    let Some(policy) = fleet.find(&desk.enrollment.profile) else { return Ok(Vec::new()) };
+    let Some(policy) = fleet.find(&desk.enrollment.profile) else { return Ok(actions) };
     let desired = of_device(server, &desk.enrollment, policy, desk.kept.ledger.plain_listing).await;
     let Desired { wanted, impossible } = match desired {
         Ok(desired) => desired,
         Err(error) => {
             // A directory that does not answer keeps no device from its session; what changed is told next time.
             tracing::warn!(code = error.code(), error = %chain(&error), "what a device shall have cannot be told at the moment");
-            return Ok(Vec::new());
+            return Ok(actions);
         }
     };
     for (key, problem) in &impossible {
         tracing::warn!(device = %desk.enrollment.device, key, problem, "the device cannot have what the policy says");
     }
     let impossible: Vec<String> = impossible.into_iter().map(|(key, _)| key).collect();
-    Ok(reconcile(&mut desk.kept.ledger, &wanted, &impossible, desk.now, JobId::generate(desk.now)))
+    actions.extend(reconcile(&mut desk.kept.ledger, &wanted, &impossible, desk.now, JobId::generate(desk.now)));
+    Ok(actions)
+}
+
+/// After a renewal the device is asked once what it can show of the identity before.
+fn re_associate(desk: &mut Desk<'_>) -> Vec<Action> {
+    let retired = desk.enrollment.retired.as_ref().map(|(identity, _)| identity.serial.clone());
+    if retired.is_none() || retired == desk.kept.ledger.asked_after {
+        return Vec::new();
+    }
+    desk.kept.ledger.asked_after = retired;
+    let job = Box::new(StoredJob::new(management::query_renewal(provider_id(desk.server)), What::ReAssociation));
+    vec![Action::Queue { key: None, purpose: "what the device shows of its renewal".into(), job }]
 }
 
 /// Only the goodbye: whatever else waits is taken back.

@@ -27,6 +27,7 @@ pub mod management;
 mod management_events;
 pub mod management_plan;
 pub mod outcome;
+mod re_association;
 pub mod record;
 pub mod replay;
 pub mod resume;

@@ -1,5 +1,6 @@
 //! Windows devices: enrolled, managed, renewed; over HTTP, message by message.
 
+mod account;
 mod agent;
 mod commands;
 mod enrolment;
