@@ -7,6 +7,7 @@ use lanyard_pki::pkcs12::{MAX_SIZE, Pkcs12};
 use lanyard_ra::pattern::{Pattern, Records};
 
 use super::policy::Pfx;
+use crate::{error::chain, installation::read_secret};
 
 /// A file and its password, as they are read.
 pub struct PfxFile {
@@ -57,6 +58,6 @@ fn read(file: &Path, password: &Path) -> Result<PfxFile, String> {
     if octets.len() > MAX_SIZE {
         return Err(format!("{}: it is larger than a megabyte", file.display()));
     }
-    let text = std::fs::read_to_string(password).map_err(|error| fault(password, error))?;
-    Ok(PfxFile { octets, password: SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned()) })
+    let text = read_secret(password).map_err(|error| chain(&error))?;
+    Ok(PfxFile { octets, password: SecretText::new(text.expose().trim_end_matches(['\r', '\n']).to_owned()) })
 }

@@ -2,6 +2,7 @@
 
 pub mod certmonger;
 pub mod freeradius;
+pub mod glewlwyd;
 pub mod openssl;
 pub mod pkilint;
 pub mod postgres;

@@ -1,6 +1,6 @@
 //! Every item of a policy over HTTP with this program's own device: told, shown, and taken back when the policy drops it.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use lanyard_agent::{
     mdm::{
@@ -77,6 +77,12 @@ async fn put(server: &TestServer, tables: &str) {
     call::<String>(server, "POST", "/policy/reload", &()).await;
 }
 
+/// A file that only its owner may read.
+fn secret(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 /// A key and its certificate as PKCS#12, made by OpenSSL.
 async fn pfx(folder: &Path, file: &str, name: &str, algorithms: &[&str]) {
     let (key, pem) = (folder.join("pfx.key"), folder.join("pfx.pem"));
@@ -92,7 +98,7 @@ async fn pfx(folder: &Path, file: &str, name: &str, algorithms: &[&str]) {
 async fn every_item_of_a_policy_is_seen_on_the_device_and_taken_back() {
     let server = server().await;
     pfx(server.dir(), "mail.p12", "signing", &[]).await;
-    fs::write(server.dir().join("mail.password"), format!("{PFX_PASSWORD}\n")).unwrap();
+    secret(&server.dir().join("mail.password"), &format!("{PFX_PASSWORD}\n"));
     fs::write(server.dir().join("aet.token"), "QUVUIHRva2Vu\n").unwrap();
     let policy = format!(
         "[[scep]]\nname = \"client\"\ntemplate = \"device-client\"\nkey-protection = \"software\"\nurls = [\"{url}\"]\n\
@@ -155,7 +161,7 @@ async fn a_file_with_its_key_is_opened_whatever_made_it_or_its_error_is_told() {
     let folder = server.dir();
     let device = Joined::to(&server).await;
     fs::create_dir(folder.join("pfx")).unwrap();
-    fs::write(folder.join("pfx/password"), PFX_PASSWORD).unwrap();
+    secret(&folder.join("pfx/password"), PFX_PASSWORD);
     let table =
         |more: &str| format!("[[pfx]]\nname = \"p\"\nfile = \"pfx/{{user.name}}.p12\"\npassword-file = \"pfx/password\"\n{more}");
     put(&server, &table("")).await;
@@ -181,9 +187,9 @@ async fn a_file_with_its_key_is_opened_whatever_made_it_or_its_error_is_told() {
         let (state, result) = device.job(&server, "certificate with key p").await;
         assert!(state == "failed" && result.contains(&format!("Status={}", code.cast_signed())), "{code:#x}: {state} {result}");
     };
-    fs::write(folder.join("pfx/password"), "wrong").unwrap();
+    secret(&folder.join("pfx/password"), "wrong");
     expect(0x8007_0056).await;
-    fs::write(folder.join("pfx/password"), PFX_PASSWORD).unwrap();
+    secret(&folder.join("pfx/password"), PFX_PASSWORD);
     put(&server, &table("key-location = \"tpm\"\n")).await;
     expect(0x8009_0029).await;
     put(&server, &table("key-location = { hello = { container = \"c\" } }\n")).await;
@@ -200,7 +206,7 @@ async fn a_file_with_its_key_is_opened_whatever_made_it_or_its_error_is_told() {
 async fn a_policy_whose_file_does_not_open_is_refused() {
     let server = server().await;
     pfx(server.dir(), "mail.p12", "signing", &[]).await;
-    fs::write(server.dir().join("mail.password"), "wrong").unwrap();
+    secret(&server.dir().join("mail.password"), "wrong");
     let table = "[[pfx]]\nname = \"p\"\nfile = \"mail.p12\"\npassword-file = \"mail.password\"\n";
     for (tables, named) in [
         (table.to_owned(), "mail.p12: decryption failed"),
