@@ -74,6 +74,9 @@ pub struct Account {
     /// Requests for certificates that servers hold, by the nodes that asked for them.
     #[serde(default)]
     pub requests: BTreeMap<String, LocalId>,
+    /// When certificates fetched by SCEP were last tried to be renewed by the device itself, by their nodes.
+    #[serde(default)]
+    pub fetched_tried: BTreeMap<String, Timestamp>,
 }
 
 /// One of the three schedules (`Poll`).
@@ -204,6 +207,7 @@ impl Account {
             signed_ent_dmid: None,
             session: 0,
             requests: BTreeMap::new(),
+            fetched_tried: BTreeMap::new(),
         })
     }
 

@@ -46,10 +46,13 @@ pub struct Synced {
 /// Holds sessions until nothing new comes of them.
 ///
 /// # Errors
-/// [`AgentError::NotJoined`]; [`AgentError::SessionRefused`]; those of the exchange. What was done before an error stays.
+/// [`AgentError::NotJoined`]; [`AgentError::Expired`]; [`AgentError::SessionRefused`]; those of the exchange. What was done before an error stays.
 pub async fn sync(store: &DeviceStore, clock: &Clock) -> Result<Synced, AgentError> {
     let mut account = store.joined()?;
     let identity = store.identity(&account.identity)?;
+    if clock() > identity.about.not_after {
+        return Err(AgentError::Expired);
+    }
     let key = store.identity_key(&account.identity)?;
     let tls_roots = roots(&account, &identity);
     let client = HttpClient::with_identity(&uri(&account.server_url)?, tls_roots.as_deref(), &identity, &key)?;
@@ -82,6 +85,23 @@ pub async fn sync(store: &DeviceStore, clock: &Clock) -> Result<Synced, AgentErr
         tree = StoreTree::load(store, &account, clock())?;
     }
     Ok(synced)
+}
+
+/// Renews the certificates fetched by SCEP that are due, whether or not the management replaces them later; the server decides whether it is
+/// time. Each is due in the last quarter of its life, at a moment of its own, and one that was refused rests for a day.
+///
+/// # Errors
+/// [`AgentError::NotJoined`]; those of the store. What becomes of one certificate is told beside its name.
+pub async fn renew_fetched(store: &DeviceStore, clock: &Clock) -> Result<Vec<(String, Enrolment)>, AgentError> {
+    let mut account = store.joined()?;
+    let identity = store.identity(&account.identity)?;
+    let tls_roots = roots(&account, &identity);
+    let mut tree = StoreTree::load(store, &account, clock())?;
+    let done = certificates::renew_due(store, &mut tree, &mut account.fetched_tried, tls_roots.as_deref(), clock).await?;
+    if !done.is_empty() {
+        keep(store, &account, &tree)?;
+    }
+    Ok(done)
 }
 
 /// Holds one session of a device without a store, over a connection of its own; returns how many messages it sent.
