@@ -57,6 +57,9 @@ pub struct Enrollment {
     /// Keyed hashes of the signed EntDMID and what else a session proves later; absent until there is something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<DmCredentials>,
+    /// When it ends, the certificates that it got through the management stay good.
+    #[serde(default)]
+    pub keep_certificates: bool,
 }
 
 /// Whose certificate store holds the identity.

@@ -310,6 +310,7 @@ mod tests {
             ndes_profile: default_profile(),
             ldap: None,
             mdm: Some(MdmSettings::default()),
+            oidc: None,
         }
     }
 

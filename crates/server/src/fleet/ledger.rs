@@ -83,6 +83,9 @@ pub struct Entry {
     /// For SCEP: the certificate that the device fetched.
     #[serde(default)]
     pub certificate: Option<Fetched>,
+    /// Certificates before it that may still live.
+    #[serde(default)]
+    pub former: Vec<Fetched>,
     /// An administrator wants it anew.
     #[serde(default)]
     pub again: bool,
@@ -102,7 +105,7 @@ pub enum Progress {
     TakenBack,
 }
 
-/// A certificate that a device fetched by SCEP.
+/// A certificate that a device fetched by SCEP, or that it was given with its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fetched {

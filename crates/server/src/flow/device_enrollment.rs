@@ -133,6 +133,7 @@ pub async fn enroll(server: &Server, mdm: &Mdm, signed_in: SignedIn, wish: &Wish
         ended_at: None,
         // The device is told some all the same, because Windows expects them; nobody asks for them then.
         credentials: (mdm.settings.session_credentials != SessionCredentials::None).then_some(credentials),
+        keep_certificates: false,
     };
     let document =
         device_document::of_enrollment(server, mdm, &enrollment, &signed_in.user.record, &certificate, client_credential)?;

@@ -19,7 +19,7 @@ use lanyard_model::{
 use lanyard_pki::{certificate::Certificate, pem};
 use lanyard_store::ports::{EnrollmentChange, EnrollmentFilter, SessionStep};
 
-use super::{management::identities, management_plan::provider_id, revoke::revoke};
+use super::{device_certificates, management::identities, management_plan::provider_id, revoke::revoke};
 use crate::{
     error::ServerError,
     fleet::{
@@ -113,11 +113,12 @@ fn busy() -> ServerError {
     ServerError::Conflict("the device's record changes all the time; try again".into())
 }
 
-/// Blocks or unblocks a device: its record, and its enrolment if it has one.
+/// Blocks or unblocks a device: its record, and its enrolment if it has one. Unless they are kept, the certificates that a blocked device got
+/// through the management are revoked; how many.
 ///
 /// # Errors
 /// [`ServerError::NotFound`] when neither is known.
-pub async fn set_blocked(server: &Server, text: &str, blocked: bool, by: &str) -> Result<(), ServerError> {
+pub async fn set_blocked(server: &Server, text: &str, blocked: bool, keep: bool, by: &str) -> Result<usize, ServerError> {
     let enrolled = match living(server, text).await {
         Ok((enrollment, _)) => Some(enrollment),
         Err(ServerError::NotFound { .. } | ServerError::Conflict(_)) => None,
@@ -133,7 +134,8 @@ pub async fn set_blocked(server: &Server, text: &str, blocked: bool, by: &str) -
         if enrolled.is_none() {
             return Err(ServerError::NotFound { what: "device", name: lanyard_model::text::printable(text) });
         }
-        return set_enrollment_blocked(server, text, blocked, by).await;
+        set_enrollment_blocked(server, text, blocked, by).await?;
+        return withdraw(server, enrolled.filter(|_| blocked && !keep), by).await;
     };
     let audit = AuditEvent {
         object: Some(format!("device {}", device.id)),
@@ -141,7 +143,38 @@ pub async fn set_blocked(server: &Server, text: &str, blocked: bool, by: &str) -
         ..server.event(AuditKind::DirectoryChanged, by)
     };
     server.store.save_device(lanyard_model::directory::Device { blocked, ..device }, audit).await?;
-    if enrolled.is_some() { set_enrollment_blocked(server, text, blocked, by).await } else { Ok(()) }
+    if enrolled.is_some() {
+        set_enrollment_blocked(server, text, blocked, by).await?;
+    }
+    withdraw(server, enrolled.filter(|_| blocked && !keep), by).await
+}
+
+/// Revokes what a device that is blocked got through the management, and notes that it fetches it anew once it may. How many.
+async fn withdraw(server: &Server, enrollment: Option<Enrollment>, by: &str) -> Result<usize, ServerError> {
+    let Some(enrollment) = enrollment else { return Ok(0) };
+    let serials = device_certificates::of_enrollment(server, &enrollment).await?;
+    if serials.is_empty() {
+        return Ok(0);
+    }
+    let anew = |kept: &mut Kept| {
+        for entry in kept.ledger.entries.values_mut().filter(|entry| entry.certificate.is_some()) {
+            entry.again = true;
+        }
+        Ok(())
+    };
+    let what = || "certificates are to be fetched anew: they are revoked".to_owned();
+    let mut noted = false;
+    for _ in 0..TRIES {
+        let stored = server.store.load_session(enrollment.id).await?;
+        if save_kept(server, &enrollment, stored, Vec::new(), what(), by, anew).await? {
+            noted = true;
+            break;
+        }
+    }
+    if !noted {
+        return Err(busy());
+    }
+    device_certificates::revoke_all(server, &serials, RevocationReason::PrivilegeWithdrawn, by).await
 }
 
 async fn set_enrollment_blocked(server: &Server, text: &str, blocked: bool, by: &str) -> Result<(), ServerError> {
@@ -162,10 +195,11 @@ async fn set_enrollment_blocked(server: &Server, text: &str, blocked: bool, by: 
 ///
 /// # Errors
 /// [`ServerError::NotFound`], [`ServerError::Conflict`].
-pub async fn unenroll(server: &Server, text: &str, at_once: bool, by: &str) -> Result<Enrollment, ServerError> {
+pub async fn unenroll(server: &Server, text: &str, at_once: bool, keep: bool, by: &str) -> Result<Enrollment, ServerError> {
     let now = server.now();
     let kind = if at_once { AuditKind::DeviceUnenrolled } else { AuditKind::DeviceChanged };
     let enrollment = change(server, text, kind, by, |enrollment| {
+        enrollment.keep_certificates = keep;
         if at_once {
             enrollment.state = EnrollmentState::Ended;
             enrollment.ended_at = Some(now);
@@ -181,6 +215,10 @@ pub async fn unenroll(server: &Server, text: &str, at_once: bool, by: &str) -> R
     })
     .await?;
     if at_once {
+        if !keep {
+            let serials = device_certificates::of_enrollment(server, &enrollment).await?;
+            device_certificates::revoke_all(server, &serials, RevocationReason::CessationOfOperation, by).await?;
+        }
         for identity in identities(&enrollment) {
             revoke(server, &identity.serial, RevocationReason::CessationOfOperation, by).await?;
         }
@@ -194,7 +232,11 @@ pub async fn unenroll(server: &Server, text: &str, at_once: bool, by: &str) -> R
 /// [`ServerError::NotFound`], [`ServerError::Invalid`] when what is pushed cannot be read.
 pub async fn push(server: &Server, text: &str, push: Push, by: &str) -> Result<Vec<JobRecord>, ServerError> {
     let (enrollment, _) = living(server, text).await?;
-    let jobs = jobs_of(server, &enrollment, push)?;
+    let plain_listing = match server.store.load_session(enrollment.id).await? {
+        Some((_, sealed)) => Kept::open(&RecordKey::of(&server.fleet_secret, enrollment.id), &sealed)?.ledger.plain_listing,
+        None => false,
+    };
+    let jobs = jobs_of(server, &enrollment, push, plain_listing)?;
     queue(server, &enrollment, jobs, by).await
 }
 
@@ -220,7 +262,12 @@ async fn queue(
     Ok(records)
 }
 
-fn jobs_of(server: &Server, enrollment: &Enrollment, push: Push) -> Result<Vec<(String, StoredJob)>, ServerError> {
+fn jobs_of(
+    server: &Server,
+    enrollment: &Enrollment,
+    push: Push,
+    plain_listing: bool,
+) -> Result<Vec<(String, StoredJob)>, ServerError> {
     let setting = |purpose: String, job: Job| vec![(purpose, StoredJob::new(job, What::Setting))];
     Ok(match push {
         Push::Trust(store, text) => {
@@ -247,7 +294,8 @@ fn jobs_of(server: &Server, enrollment: &Enrollment, push: Push) -> Result<Vec<(
         Push::Inventory => [(Scope::Device, "device"), (Scope::User, "user")]
             .into_iter()
             .map(|(scope, tree)| {
-                let job = StoredJob::new(inventory::query(scope), What::Inventory(scope));
+                let question = if plain_listing { inventory::names(scope) } else { inventory::query(scope) };
+                let job = StoredJob::new(question, What::Inventory(scope));
                 (format!("which certificates the {tree} has"), job)
             })
             .collect(),

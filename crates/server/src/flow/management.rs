@@ -19,8 +19,8 @@ use lanyard_pki::crypto::{digest::sha256, random::random, sealing};
 use lanyard_store::ports::{EnrollmentChange, SessionStep};
 
 use super::{
-    device_document::credentials_context, device_identity::identity_seen, management_events::Effects, management_plan as plan,
-    revoke::revoke,
+    device_certificates::revoke_all, device_document::credentials_context, device_identity::identity_seen,
+    management_events::Effects, management_plan as plan, revoke::revoke,
 };
 use crate::{
     error::{ServerError, chain},
@@ -342,6 +342,10 @@ impl Desk<'_> {
         }
         if !effects.left {
             return;
+        }
+        let reason = RevocationReason::CessationOfOperation;
+        if let Err(error) = revoke_all(self.server, &effects.brought, reason, "mdm").await {
+            tracing::error!(code = error.code(), error = %chain(&error), "certificates of a device that left are not revoked yet");
         }
         for identity in identities(&self.enrollment) {
             let revoked = revoke(self.server, &identity.serial, RevocationReason::CessationOfOperation, "mdm").await;

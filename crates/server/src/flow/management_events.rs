@@ -9,18 +9,18 @@ use lanyard_mdm::{
 };
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    challenge::ChallengeId,
     fleet::{EnrollmentState, JobState},
-    text::{printable, unhex},
+    serial::SerialNumber,
+    text::printable,
 };
 
-use super::{management::Desk, re_association};
+use super::{device_certificates, management::Desk, re_association};
 use crate::{
     error::ServerError,
     fleet::{
         inventory::DeviceInventory,
         job::{What, word},
-        ledger::{Fetched, Progress},
+        ledger::Progress,
     },
 };
 
@@ -34,6 +34,8 @@ pub(super) struct Effects {
     pub(super) inventory: Option<DeviceInventory>,
     /// The device has left: its identity is to be revoked.
     pub(super) left: bool,
+    /// What it got through the management, to be revoked as well.
+    pub(super) brought: Vec<SerialNumber>,
     /// What the device showed after its renewal contradicts it.
     renewal_contradicted: Option<String>,
     /// Counters to raise.
@@ -70,7 +72,7 @@ impl Effects {
                 }
             }
             Event::DevInfo(info) => dev_info(desk, &info),
-            Event::Unenrolled { by_server } => self.unenrolled(desk, by_server),
+            Event::Unenrolled { by_server } => self.unenrolled(desk, by_server).await?,
             Event::Results { id, items } => self.results(desk, &id, &items).await?,
             Event::Job { id, state, sent } => self.job(desk, &id, state, sent).await?,
             Event::Ended { aborted } => self.count("lanyard_mdm_sessions_ended_total", "aborted", aborted.to_string()),
@@ -90,7 +92,13 @@ impl Effects {
     }
 
     /// The end of an enrolment: nothing waits any more, and nothing is proved by its identities.
-    fn unenrolled(&mut self, desk: &mut Desk<'_>, by_server: bool) {
+    async fn unenrolled(&mut self, desk: &mut Desk<'_>, by_server: bool) -> Result<(), ServerError> {
+        if !desk.enrollment.keep_certificates {
+            let policy = desk.server.fleet();
+            let policy = policy.find(&desk.enrollment.profile);
+            let open = desk.queue.iter().map(|job| &job.stored);
+            self.brought = device_certificates::brought(desk.server, policy, &desk.kept.ledger, open).await?;
+        }
         desk.enrollment.state = EnrollmentState::Ended;
         desk.enrollment.ended_at = Some(desk.now);
         desk.changed = true;
@@ -109,6 +117,7 @@ impl Effects {
             ..desk.server.event(AuditKind::DeviceUnenrolled, "mdm")
         };
         desk.audit.push(audit);
+        Ok(())
     }
 
     /// What Gets have found: for people, and the inventory.
@@ -176,7 +185,14 @@ impl Effects {
             job.record.result = Some(printable(&format!("{} (status {code}) {detail}{shown}", why.code())));
         }
         let certificate = match (&what, &state) {
-            (What::Scep(_), QueueState::Verified) => fetched(desk, place).await?,
+            (What::Scep(_), QueueState::Verified) => match desk.queue.get(place) {
+                Some(job) => device_certificates::fetched(desk.server, &job.stored).await?,
+                None => None,
+            },
+            (What::Setting, QueueState::Verified) => match desk.queue.get(place) {
+                Some(job) => device_certificates::installed(desk.server, &job.stored.job).await?,
+                None => None,
+            },
             (What::Inventory(scope), QueueState::Verified) => {
                 let scope = *scope;
                 let nothing = self.inventory(desk).await?.is_empty_for(scope, number);
@@ -230,22 +246,6 @@ fn renewal_settings(job: &Job) -> Option<(u32, u32)> {
         if let Expect::Value(value) = &found.expect { value.parse().ok() } else { None }
     };
     Some((value("RenewPeriod")?, value("RetryInterval")?))
-}
-
-/// The certificate that the newest used challenge of a job led to.
-async fn fetched(desk: &Desk<'_>, place: usize) -> Result<Option<Fetched>, ServerError> {
-    let Some(job) = desk.queue.get(place) else { return Ok(None) };
-    for id in job.stored.challenges.iter().rev() {
-        let Some(id) = unhex(id).and_then(|octets| octets.try_into().ok()).map(ChallengeId) else { continue };
-        let used = desk.server.store.load_challenge(id).await?.and_then(|challenge| challenge.used);
-        let Some(used) = used else { continue };
-        let request = desk.server.store.load_request(used.request).await?;
-        let Some((issuer, serial)) = request.and_then(|request| request.certificate) else { continue };
-        if let Some(record) = desk.server.store.load_certificate(&issuer, &serial).await? {
-            return Ok(Some(Fetched { issuer, serial, not_after: record.not_after }));
-        }
-    }
-    Ok(None)
 }
 
 fn refused(desk: &mut Desk<'_>, reason: &str, detail: String) {

@@ -9,6 +9,7 @@ use lanyard_model::{
     fleet::{Enrollment, EnrollmentState},
     id::JobId,
     secret::SecretText,
+    time::Span,
 };
 use lanyard_pki::crypto::random::random;
 use lanyard_ra::{
@@ -16,7 +17,7 @@ use lanyard_ra::{
     pattern::Records,
 };
 
-use super::{challenge, management::Desk, subjects};
+use super::{challenge, device_certificates, management::Desk, subjects};
 use crate::{
     error::{ServerError, chain},
     fleet::{
@@ -29,6 +30,9 @@ use crate::{
     mdm::settings::{PollSettings, days, minutes},
     state::Server,
 };
+
+/// How near its end a certificate is that the device may have renewed by itself.
+const NEAR: Span = Span::from_days(120);
 
 /// Names the server on devices.
 #[must_use]
@@ -61,8 +65,22 @@ pub(super) async fn actions(desk: &mut Desk<'_>) -> Result<Vec<Action>, ServerEr
         tracing::warn!(device = %desk.enrollment.device, key, problem, "the device cannot have what the policy says");
     }
     let impossible: Vec<String> = impossible.into_iter().map(|(key, _)| key).collect();
+    note_renewals(desk).await?;
     actions.extend(reconcile(&mut desk.kept.ledger, &wanted, &impossible, desk.now, JobId::generate(desk.now)));
     Ok(actions)
+}
+
+/// Certificates that the device renewed by itself take the place of those it fetched, so that nobody has it fetch them anew too early. Only
+/// those near their end are looked up.
+async fn note_renewals(desk: &mut Desk<'_>) -> Result<(), ServerError> {
+    let near = desk.now + NEAR;
+    for entry in desk.kept.ledger.entries.values_mut() {
+        if let Some(known) = entry.certificate.as_ref().filter(|known| known.not_after <= near) {
+            let newest = device_certificates::newest(desk.server, known).await?;
+            entry.certificate = Some(newest);
+        }
+    }
+    Ok(())
 }
 
 /// After a renewal the device is asked once what it can show of the identity before.

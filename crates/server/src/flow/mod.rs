@@ -10,6 +10,7 @@ pub mod audit_chain;
 pub mod challenge;
 pub mod crl;
 pub mod csv;
+mod device_certificates;
 pub mod device_discovery;
 pub mod device_document;
 pub mod device_enrollment;

@@ -55,6 +55,7 @@ async fn enrolled(server: &TestServer) -> (Managed, AppAuth) {
         login: lanyard_mdm::syncml::alert::LoginStatus::User,
         sessions: 0,
         credentials: None,
+        knows_listings: true,
     };
     (device, document.application.account.unwrap().client_credential.unwrap())
 }
