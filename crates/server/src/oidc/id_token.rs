@@ -90,8 +90,8 @@ pub fn verify(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Result<Map
     // A token for several must say for whom it was made, and one that says so must say us.
     let several = claims.get("aud").and_then(Value::as_array).is_some_and(|audience| audience.len() > 1);
     match text("azp") {
-        Some(party) if party != expected.client_id => return wrong(format!("it was made for {}", printable(party))),
-        None if several => return wrong("it is for several, and does not say for whom it was made"),
+        Some(party) if party != expected.client_id => wrong(format!("it was made for {}", printable(party))),
+        None if several => wrong("it is for several, and does not say for whom it was made"),
         _ => Ok(claims),
     }
 }
