@@ -38,6 +38,7 @@ use crate::{
     keyring::{CurrentKeyring, Keyring},
     ldap::Ldap,
     mdm::Mdm,
+    oidc::Oidc,
     policy_files,
     state::Server,
     telemetry::Telemetry,
@@ -113,6 +114,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
     let ldap = config.ldap.as_ref().map(|settings| Ldap::new(settings, installation.dir())).transpose()?;
+    let oidc = config.oidc.as_ref().map(|settings| Oidc::new(settings, installation.dir())).transpose()?;
     let mdm = config.mdm.as_ref().map(|settings| Mdm::new(settings, installation.dir())).transpose()?;
     if let Some(mdm) = &mdm {
         let fault = |problem| ServerError::Config { path: installation.config(), problem };
@@ -134,6 +136,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         fleet_secret: derive(b"lanyard-fleet-v1"),
         mdm,
         ldap,
+        oidc,
         ndes_outstanding: tokio::sync::Mutex::default(),
         telemetry: Telemetry::default(),
         throttle,
