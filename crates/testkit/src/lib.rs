@@ -17,4 +17,5 @@ pub mod programs;
 pub mod scep;
 pub mod server;
 pub mod service;
+pub mod temporary;
 pub mod wait;

@@ -19,7 +19,7 @@ use lanyard_server::{
 };
 use tempfile::TempDir;
 
-use crate::admin::Admin;
+use crate::{admin::Admin, temporary};
 
 /// Organisation of every test installation.
 pub const ORGANIZATION: &str = "Example";
@@ -124,7 +124,7 @@ impl Builder {
     /// # Panics
     /// When that fails.
     pub async fn create(self) -> (Site, Arc<ShiftedClock>) {
-        let temp = tempfile::Builder::new().prefix("lanyard-test-").tempdir().unwrap();
+        let temp = temporary::folder("test");
         let (dir, unseal) = (temp.path().join("data"), temp.path().join("unseal.key"));
         let any = "127.0.0.1:0".parse().unwrap();
         let plan = Plan {

@@ -182,7 +182,7 @@ async fn one_node_leads_and_another_takes_over_when_it_is_killed() {
 async fn a_database_with_an_installation_is_not_taken_for_another() {
     let url = Postgres::shared().database();
     let _site = TestServer::builder().database(url.clone()).create().await;
-    let temp = tempfile::tempdir().unwrap();
+    let temp = lanyard_testkit::temporary::folder("scratch");
     let file = temp.path().join("url");
     std::fs::write(&file, url).unwrap();
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
