@@ -60,6 +60,8 @@ pub enum AuditKind {
     CrlIssued,
     /// The issuing CA that is to follow the one in use was made.
     SuccessorPrepared,
+    /// It took the place of the one in use.
+    SuccessorTookOver,
     /// A service certificate (registration, TLS) was renewed.
     ServiceCertificateRenewed,
     /// A user or device record was changed.

@@ -35,7 +35,7 @@ use crate::{
     init::{DERIVATION, INSTANCE, MASTER_SECRET, key_id},
     installation::{Installation, read_file, read_secret},
     jobs::{leadership::Leadership, runner},
-    keyring::{CurrentKeyring, Keyring},
+    keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
     mdm::Mdm,
     policy_files,
@@ -112,6 +112,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
     let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
+    let rules = rules.issuing_from(ISSUING, ring.issuing());
     let ldap = config.ldap.as_ref().map(|settings| Ldap::new(settings, installation.dir())).transpose()?;
     let mdm = config.mdm.as_ref().map(|settings| Mdm::new(settings, installation.dir())).transpose()?;
     if let Some(mdm) = &mdm {

@@ -8,7 +8,7 @@ use std::{
 use lanyard_ca::keys::unseal::UnsealKey;
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    id::RequestId,
+    id::{AuthorityName, RequestId},
     secret::SecretBytes,
     time::Timestamp,
 };
@@ -23,7 +23,7 @@ use crate::{
     fleet::policy::FleetPolicies,
     installation::Installation,
     jobs::leadership::Leadership,
-    keyring::CurrentKeyring,
+    keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
     mdm::Mdm,
     modules::Modules,
@@ -39,6 +39,19 @@ pub struct Rules {
     pub modules: Arc<Modules>,
     /// What managed devices get.
     pub fleet: Arc<FleetPolicies>,
+}
+
+impl Rules {
+    /// With the issuing CA in use in the place of another.
+    #[must_use]
+    pub fn issuing_from(mut self, before: &str, now: &AuthorityName) -> Self {
+        if let Some(before) = before.parse().ok().filter(|before| before != now) {
+            let mut policy = Policy::clone(&self.policy);
+            policy.templates.issue_from(&before, now);
+            self.policy = Arc::new(policy);
+        }
+        self
+    }
 }
 
 /// The server's parts, shared by all its tasks.
@@ -114,9 +127,19 @@ impl Server {
         Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).fleet)
     }
 
-    /// Puts other rules in force, all at once.
+    /// Puts other rules, as they were read from files, in force all at once.
     pub fn replace_rules(&self, rules: Rules) {
-        *self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = rules;
+        let mut current = self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Under the same lock as the change of authority, so that no rules are left that issue from the one before.
+        *current = rules.issuing_from(ISSUING, self.keyring.get().issuing());
+    }
+
+    /// Puts another keyring in use, and has the rules issue from its issuing CA.
+    pub fn replace_keyring(&self, ring: Keyring) {
+        let mut rules = self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let changed = rules.clone().issuing_from(self.keyring.get().issuing().as_str(), ring.issuing());
+        self.keyring.replace(ring);
+        *rules = changed;
     }
 
     /// An audit event at the present; the caller adds what else is known.

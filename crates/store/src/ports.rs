@@ -137,6 +137,8 @@ pub enum Opening {
 /// What a renewal relies on: that the predecessor is not revoked and that nobody renewed it meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenewalClaim {
+    /// The authority that issued the certificate renewed.
+    pub issuer: AuthorityName,
     /// The certificate renewed.
     pub predecessor: SerialNumber,
     /// Its newest successor when the decision was made. It is revoked (superseded) when the new certificate is signed, so that
@@ -177,8 +179,8 @@ pub struct Signed {
     pub der: Vec<u8>,
     /// The request, if there is one.
     pub request: Option<RequestId>,
-    /// Superseded successor to revoke.
-    pub supersedes: Option<(SerialNumber, Revocation)>,
+    /// Superseded successor to revoke, and who issued it.
+    pub supersedes: Option<(AuthorityName, SerialNumber, Revocation)>,
     /// Set when the certificate may not be handed out after all: it is stored revoked, and its request becomes `Denied`.
     pub withdrawn: Option<Withdrawal>,
     /// Events.
@@ -321,6 +323,8 @@ pub trait DirectoryStore: Send + Sync {
     async fn load_setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Saves a setting.
     async fn save_setting(&self, name: &str, value: Vec<u8>) -> Result<()>;
+    /// Saves a setting on which issuing rests, with its event; where a lease is named, only if it is still held.
+    async fn change_setting(&self, name: &str, value: Vec<u8>, lease: Option<LeaseRecord>, audit: AuditEvent) -> Result<()>;
 }
 
 /// Tokens, groups, and what people said.

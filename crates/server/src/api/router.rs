@@ -42,6 +42,7 @@ fn calls() -> Router<Arc<Server>> {
         .route("/authorities", get(authority::list))
         .route("/authorities/{name}/crl", post(authority::issue_crl))
         .route("/authorities/{name}/successor", post(authority::prepare_successor))
+        .route("/authorities/{name}/take-over", post(authority::take_over))
         .route("/templates", get(authority::templates))
         .route("/templates/{name}", get(authority::template))
         .route("/profiles", get(authority::profiles))

@@ -222,6 +222,9 @@ pub struct Authority {
     pub crl_number: Option<u64>,
     /// When its newest CRL ends.
     pub crl_next_update: Option<String>,
+    /// Of issuing CAs: `in use`, `announced`, or `followed by` another.
+    #[serde(default)]
+    pub state: Option<String>,
     /// The certificate in PEM.
     pub pem: String,
 }

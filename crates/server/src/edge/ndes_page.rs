@@ -29,7 +29,7 @@ use crate::{
         types::Order,
     },
     error::ServerError,
-    flow::{challenge, scep::authority_name},
+    flow::challenge,
     state::Server,
 };
 
@@ -150,7 +150,7 @@ const SORRY: &str = "You do not have sufficient permission to enroll with SCEP."
 
 fn text(server: &Server, challenge: &SecretText, page: &NdesPage) -> String {
     let ring = server.keyring.get();
-    let thumbprint = authority_name().and_then(|name| ring.authority(&name).map(|a| a.certificate().fingerprint()));
+    let thumbprint = ring.authority(ring.issuing()).map(|a| a.certificate().fingerprint());
     let thumbprint = thumbprint.map(|digest| lanyard_model::text::hex(&digest).to_uppercase()).unwrap_or_default();
     format!(
         "The thumbprint (SHA-256) of the CA certificate is: <B> {thumbprint} </B> <P> The enrollment challenge password is: \

@@ -234,9 +234,11 @@ async fn issue(
             },
             request: Some(record.clone()),
             challenge: grant.challenge().filter(|_| reopened.is_none()).map(|id| claim(id, request, now)),
-            renews: grant
-                .renews()
-                .map(|(predecessor, seen)| RenewalClaim { predecessor: predecessor.clone(), seen_successor: seen.cloned() }),
+            renews: grant.renews().zip(grant.renews_from()).map(|((predecessor, seen), issuer)| RenewalClaim {
+                issuer: issuer.clone(),
+                predecessor: predecessor.clone(),
+                seen_successor: seen.cloned(),
+            }),
             opening: reopened.as_ref().map_or(Opening::New, |r| r.opening.clone()),
             now,
         };

@@ -4,6 +4,7 @@ use lanyard_model::{
     audit::{AuditEvent, AuditKind},
     certificate::{Revocation, RevocationReason},
     enroll::EnrollRequest,
+    id::AuthorityName,
     serial::SerialNumber,
 };
 use lanyard_ra::{grant::Grant, reason::Reason};
@@ -24,12 +25,15 @@ pub async fn finish(
     der: Vec<u8>,
 ) -> Result<(), ServerError> {
     let now = server.now();
-    let superseded = grant.renews().and_then(|(_, seen)| seen.cloned());
+    let superseded = match grant.renews().and_then(|(_, seen)| seen) {
+        Some(serial) => superseded(server, grant, serial).await?,
+        None => None,
+    };
     let mut audit = vec![AuditEvent {
         object: Some(serial.to_string()),
         ..server.request_event(AuditKind::CertificateIssued, request.protocol.to_string(), request.id)
     }];
-    if let Some(old) = &superseded {
+    if let Some((_, old)) = &superseded {
         audit.push(AuditEvent {
             object: Some(old.to_string()),
             reason: Some(RevocationReason::Superseded.to_string()),
@@ -43,7 +47,7 @@ pub async fn finish(
         serial: serial.clone(),
         der,
         request: Some(request.id),
-        supersedes: superseded.map(|old| (old, revocation)),
+        supersedes: superseded.map(|(issuer, old)| (issuer, old, revocation)),
         withdrawn: None,
         audit,
     };
@@ -55,6 +59,18 @@ pub async fn finish(
     server.telemetry.count("lanyard_certificates_issued_total", &[("template", template)]);
     tracing::info!(request = %request.id, %serial, subject = %grant.content().subject, "certificate issued");
     Ok(())
+}
+
+/// The successor that a renewal supersedes, with its issuer: it may have been issued before a change of authority.
+async fn superseded(
+    server: &Server,
+    grant: &Grant,
+    serial: &SerialNumber,
+) -> Result<Option<(AuthorityName, SerialNumber)>, ServerError> {
+    let predecessor = grant.renews().map(|(predecessor, _)| predecessor);
+    let found = server.store.find_certificates(serial).await?;
+    let found = found.into_iter().find(|record| record.predecessor.as_ref() == predecessor);
+    Ok(found.map(|record| (record.issuer, record.serial)))
 }
 
 /// Stores a certificate that nobody may have after all: revoked, and its request refused (ndes-policy, section 3.2).

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     error::{ServerError, chain},
-    flow::{audit_chain, crl, expire, fleet_watch, scep::authority_name, service_certificate},
+    flow::{audit_chain, crl, expire, fleet_watch, service_certificate, successor},
     jobs::leadership::SILENCE,
     keyring::Keyring,
     state::Server,
@@ -58,6 +58,9 @@ pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
 
 /// The work that is looked at every minute.
 async fn round(server: &Server) {
+    if let Err(error) = successor::take_over_if_due(server).await {
+        report("changing over to the next issuing CA", &error);
+    }
     if let Err(error) = renew_service_certificates(server).await {
         report("renewing a service certificate", &error);
     }
@@ -90,7 +93,7 @@ pub async fn lead_if_needed(server: &Server) -> Result<(), ServerError> {
         }
         reload_keyring(server).await?;
         let (ring, now) = (server.keyring.get(), server.now());
-        if ring.tls().is_some_and(|t| t.not_after >= now) && !ring.registrations(&authority_name()?).is_empty() {
+        if ring.tls().is_some_and(|t| t.not_after >= now) && !ring.registrations(ring.issuing()).is_empty() {
             return Ok(());
         }
         if Instant::now() >= deadline {
@@ -100,15 +103,14 @@ pub async fn lead_if_needed(server: &Server) -> Result<(), ServerError> {
     }
 }
 
-/// Takes up service certificates that another node has renewed.
+/// Takes up service certificates that another node has renewed, and the issuing CA that it put in use.
 async fn reload_keyring(server: &Server) -> Result<(), ServerError> {
-    let stored = server.store.list_authorities().await?;
-    if server.keyring.get().is_of(&stored) {
+    if server.keyring.get().is_current(server.store.as_ref()).await? {
         return Ok(());
     }
     let ring = Keyring::open(server.store.as_ref(), &server.unseal, &server.config.url, server.now()).await?;
-    server.keyring.replace(ring);
-    tracing::info!("service certificates of another node taken up");
+    server.replace_keyring(ring);
+    tracing::info!(issuing = %server.keyring.get().issuing(), "service certificates of another node taken up");
     Ok(())
 }
 
@@ -119,7 +121,7 @@ async fn reload_keyring(server: &Server) -> Result<(), ServerError> {
 pub async fn renew_service_certificates(server: &Server) -> Result<(), ServerError> {
     let ring = server.keyring.get();
     let now = server.now();
-    let issuing = authority_name()?;
+    let issuing = ring.issuing().clone();
     let mut due = Vec::new();
     for name in [Some(&issuing), ring.successor().map(|a| a.name())].into_iter().flatten() {
         let registration = ring.registrations(name).first();
@@ -146,6 +148,6 @@ pub async fn renew_service_certificates(server: &Server) -> Result<(), ServerErr
         tracing::info!(?role, "service certificate renewed");
     }
     let ring = Keyring::open(server.store.as_ref(), &server.unseal, &server.config.url, now).await?;
-    server.keyring.replace(ring);
+    server.replace_keyring(ring);
     Ok(())
 }

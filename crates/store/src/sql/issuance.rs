@@ -176,11 +176,12 @@ async fn abandon(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialNumber, now
     Ok(tx.execute("abandon an intent", ABANDON, values).await? == 1)
 }
 
+/// The predecessor may be of another authority than its successor: the one that this one followed.
 async fn link(tx: &mut Tx, certificate: &CertificateRecord, claim: &RenewalClaim) -> Result<bool> {
     let values = args![
         certificate.serial.magnitude(),
         claim.predecessor.magnitude(),
-        certificate.issuer.to_string(),
+        claim.issuer.to_string(),
         claim.seen_successor.as_ref().map(SerialNumber::magnitude),
     ];
     Ok(tx.execute("link the renewed certificate", LINK, values).await? == 1)
@@ -204,8 +205,8 @@ async fn finish(tx: &mut Tx, signed: Arc<Signed>) -> Result<Applied<()>> {
     if let Some(Withdrawal { revocation, .. }) = &signed.withdrawn {
         certificates::revoke(tx, &signed.issuer, &signed.serial, *revocation).await?;
     }
-    if let Some((superseded, revocation)) = &signed.supersedes {
-        supersede(tx, &signed.issuer, superseded, *revocation).await?;
+    if let Some((issuer, superseded, revocation)) = &signed.supersedes {
+        supersede(tx, issuer, superseded, *revocation).await?;
     }
     for event in &signed.audit {
         tx.audit(event)?;

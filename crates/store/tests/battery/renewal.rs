@@ -9,7 +9,10 @@ use crate::{engine::Engine, sample};
 fn renewal(n: u32, seen: Option<SerialNumber>) -> Intent {
     let mut intent = sample::intent(n);
     intent.certificate.predecessor = Some(sample::serial(1));
-    Intent { renews: Some(RenewalClaim { predecessor: sample::serial(1), seen_successor: seen }), ..intent }
+    Intent {
+        renews: Some(RenewalClaim { issuer: sample::issuer(), predecessor: sample::serial(1), seen_successor: seen }),
+        ..intent
+    }
 }
 
 pub async fn predecessor_is_linked(engine: &dyn Engine) {
@@ -56,7 +59,7 @@ pub async fn successor_is_superseded(engine: &dyn Engine) {
     let load = async |n: u32| store.load_certificate(&sample::issuer(), &sample::serial(n)).await.unwrap().unwrap();
     assert_eq!(load(2).await.revocation, None, "not before its replacement is signed");
     let superseded = sample::revocation(RevocationReason::Superseded);
-    let signed = Signed { supersedes: Some((sample::serial(2), superseded)), ..sample::signed(&again) };
+    let signed = Signed { supersedes: Some((sample::issuer(), sample::serial(2), superseded)), ..sample::signed(&again) };
     store.finish_issuance(signed).await.unwrap();
     assert_eq!(load(2).await.revocation, Some(superseded));
     assert_eq!(load(1).await.successor, Some(sample::serial(3)));
