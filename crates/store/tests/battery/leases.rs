@@ -48,8 +48,13 @@ pub async fn the_fence_stops_whoever_lost_it(engine: &dyn Engine) {
     let new = store.take_lease(NAME, "b", Some(&old)).await.unwrap().unwrap();
     let error = store.save_crl(crl(2), 0, Some(old.clone()), event()).await.unwrap_err();
     assert_eq!(error.code(), "store.lease-lost");
-    let error = store.save_authority(vec![], vec![], Some(old), event()).await.unwrap_err();
+    let error = store.save_authority(vec![], vec![], Some(old.clone()), event()).await.unwrap_err();
     assert_eq!(error.code(), "store.lease-lost");
+    let error = store.change_setting("issuing", vec![2], Some(old), event()).await.unwrap_err();
+    assert_eq!(error.code(), "store.lease-lost");
+    assert_eq!(store.load_setting("issuing").await.unwrap(), None);
+    store.change_setting("issuing", vec![3], Some(new.clone()), event()).await.unwrap();
+    assert_eq!(store.load_setting("issuing").await.unwrap(), Some(vec![3]));
     store.save_crl(crl(2), 0, Some(new), event()).await.unwrap();
     assert_eq!(store.load_crl(&sample::issuer()).await.unwrap().unwrap().number, 2);
 }

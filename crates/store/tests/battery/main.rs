@@ -26,6 +26,8 @@ mod sample;
 // The starter of the real server is the testkit's; this room may not depend on it.
 #[path = "../../../testkit/src/programs/postgres.rs"]
 mod server;
+#[path = "../../../testkit/src/temporary.rs"]
+mod temporary;
 mod writing;
 
 /// Runs tests of the battery on an engine, each on a new database.
@@ -58,7 +60,7 @@ battery! {
     issuance: begin_and_finish, challenge_is_consumed_once, challenge_expired_or_unknown, same_serial_is_refused, two_keys_in_one_transaction_at_once,
         another_key_in_the_transaction, clock_behind, from_pending_only_once, refusals_leave_no_trace, finish_twice,
         abandoned_intent_is_taken_over_once, finish_without_intent, withdrawn_is_stored_revoked, own_certificates_need_no_request;
-    renewal: predecessor_is_linked, race_has_one_winner, revoked_or_unsigned_predecessor, successor_is_superseded;
+    renewal: predecessor_is_linked, race_has_one_winner, revoked_or_unsigned_predecessor, successor_is_superseded, across_two_authorities;
     certificates: round_trip, found_by_serial, listed_by_status, listed_by_text, revoked_once, counted;
     crls: numbers_never_return, lists_what_is_revoked, round_trip, behind_when_something_was_revoked_since;
     leases: one_takes_and_the_others_see_it, a_sign_of_life_keeps_it, the_fence_stops_whoever_lost_it;
