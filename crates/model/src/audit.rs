@@ -64,6 +64,8 @@ pub enum AuditKind {
     SuccessorTookOver,
     /// A service certificate (registration, TLS) was renewed.
     ServiceCertificateRenewed,
+    /// A policy module could not be told of an outcome, and is not tried any more.
+    NoticeGivenUp,
     /// A user or device record was changed.
     DirectoryChanged,
     /// A profile or template was changed.

@@ -31,10 +31,10 @@ use crate::{
         tls,
     },
     error::ServerError,
-    flow::audit_chain,
+    flow::{audit_chain, notices::Outbox},
     init::{DERIVATION, INSTANCE, MASTER_SECRET, key_id},
     installation::{Installation, read_file, read_secret},
-    jobs::{leadership::Leadership, runner},
+    jobs::{leadership::Leadership, outbox, runner},
     keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
     mdm::Mdm,
@@ -132,6 +132,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         audit_secret: derive(b"lanyard-audit-head-v1"),
         token_secret: derive(b"lanyard-api-token-v1"),
         access: Access::default(),
+        outbox: Outbox::new(derive(b"lanyard-notices-v1")),
         fleet_secret: derive(b"lanyard-fleet-v1"),
         mdm,
         ldap,
@@ -215,6 +216,7 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     if let Some(admin) = admin {
         tasks.push(tokio::spawn(serve_unix(admin, administrator, server.config.limits.clone(), stopping.clone())));
     }
+    tasks.push(tokio::spawn(outbox::run(Arc::clone(&server), stopping.clone())));
     tasks.push(tokio::spawn(runner::run(Arc::clone(&server), stopping)));
     tracing::info!(http = %http_address, https = %https_address, "serving");
     Ok(Running { server, http: http_address, https: https_address, mdm: mdm_address, stop, tasks, owns_socket })

@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     edge::{ndes_page::Outstanding, throttle::Throttle},
     fleet::policy::FleetPolicies,
+    flow::notices::Outbox,
     installation::Installation,
     jobs::leadership::Leadership,
     keyring::{CurrentKeyring, ISSUING, Keyring},
@@ -80,6 +81,8 @@ pub struct Server {
     pub access: Access,
     /// Challenges of the NDES pages.
     pub ndes_outstanding: Outstanding,
+    /// Keeps what policy modules are to be told.
+    pub outbox: Outbox,
     /// Seals what managed devices' sessions, jobs and sign-ins keep.
     pub fleet_secret: SecretBytes,
     /// Windows management, where it is on.

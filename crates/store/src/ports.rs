@@ -12,6 +12,7 @@ use lanyard_model::{
     fleet::{Enrollment, JobRecord},
     id::{AuthorityName, DeviceId, EnrollmentId, GroupName, JobId, KeyId, ProfileName, RequestId, TokenId, UserName},
     lease::LeaseRecord,
+    notice::NoticeRecord,
     request::{ApprovalRecord, RequestRecord, RequestState},
     serial::SerialNumber,
     time::Timestamp,
@@ -57,11 +58,24 @@ pub trait RequestStore: Send + Sync {
     async fn find_requests_by_text(&self, transaction: &str) -> Result<Vec<RequestRecord>>;
     /// Lists requests, newest first.
     async fn list_requests(&self, filter: RequestFilter) -> Result<Vec<RequestRecord>>;
-    /// Saves a refusal (state `Denied`). For an existing pending request it changes the state. A challenge to burn is consumed in the
-    /// same transaction if it is still unused.
-    async fn save_denied(&self, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<()>;
-    /// Saves a held request (state `Pending`), consuming its challenge in the same transaction.
-    async fn hold_request(&self, request: RequestRecord, challenge: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Begun>;
+    /// Saves a refusal (state `Denied`) with what is to be told of it. For an existing pending request it changes the state; when that was
+    /// decided meanwhile, nothing happens and the answer is [`Begun::NotPending`]. A challenge to burn is consumed in the same
+    /// transaction if it is still unused.
+    async fn save_denied(
+        &self,
+        request: RequestRecord,
+        burn: Option<ChallengeClaim>,
+        notices: Vec<NoticeRecord>,
+        audit: AuditEvent,
+    ) -> Result<Begun>;
+    /// Saves a held request (state `Pending`) with what is to be told of it, consuming its challenge in the same transaction.
+    async fn hold_request(
+        &self,
+        request: RequestRecord,
+        challenge: Option<ChallengeClaim>,
+        notices: Vec<NoticeRecord>,
+        audit: AuditEvent,
+    ) -> Result<Begun>;
 }
 
 /// Which requests to list.
@@ -183,6 +197,8 @@ pub struct Signed {
     pub supersedes: Option<(AuthorityName, SerialNumber, Revocation)>,
     /// Set when the certificate may not be handed out after all: it is stored revoked, and its request becomes `Denied`.
     pub withdrawn: Option<Withdrawal>,
+    /// What policy modules are to be told.
+    pub notices: Vec<NoticeRecord>,
     /// Events.
     pub audit: Vec<AuditEvent>,
 }
@@ -430,6 +446,19 @@ pub trait FleetStore: Send + Sync {
     async fn load_password(&self, user: &UserName) -> Result<Option<String>>;
 }
 
+/// Outcomes that policy modules are still to be told. Most are saved with the outcome itself.
+#[async_trait]
+pub trait NoticeStore: Send + Sync {
+    /// Saves notices of an outcome that is not stored.
+    async fn save_notices(&self, notices: Vec<NoticeRecord>) -> Result<()>;
+    /// Notices to be tried now, the longest due first.
+    async fn due_notices(&self, now: Timestamp, limit: u32) -> Result<Vec<NoticeRecord>>;
+    /// Counts a try in vain and says when the next one is.
+    async fn postpone_notice(&self, id: &str, due_at: Timestamp) -> Result<()>;
+    /// Removes a notice that was taken, or, with the event, one that is given up; `false`, and no event, if it was gone before.
+    async fn end_notice(&self, id: &str, given_up: Option<AuditEvent>) -> Result<bool>;
+}
+
 /// The audit log.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
@@ -464,6 +493,7 @@ pub trait Store:
     + DirectoryStore
     + PeopleStore
     + FleetStore
+    + NoticeStore
     + AuditStore
 {
     /// Where work that will end in writes makes itself known, so that writes of several callers are committed together.

@@ -48,6 +48,7 @@ const TABLES: &[Table] = &[
     table("management_jobs", "id", false),
     table("inventories", "enrollment", false),
     table("passwords", "user_name", false),
+    table("notices", "id", false),
     table("audit", "seq", false),
     table("audit_heads", "id", true),
 ];

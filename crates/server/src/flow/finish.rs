@@ -5,12 +5,14 @@ use lanyard_model::{
     certificate::{Revocation, RevocationReason},
     enroll::EnrollRequest,
     id::AuthorityName,
+    notice::NoticeRecord,
+    request::RequestRecord,
     serial::SerialNumber,
 };
 use lanyard_ra::{grant::Grant, reason::Reason};
 use lanyard_store::ports::{Signed, Withdrawal};
 
-use super::outcome::Outcome;
+use super::{notices, outcome::Outcome};
 use crate::{error::ServerError, state::Server};
 
 /// Stores a certificate that may be handed out, and revokes the successor that it supersedes.
@@ -23,6 +25,7 @@ pub async fn finish(
     grant: &Grant,
     serial: &SerialNumber,
     der: Vec<u8>,
+    notices: Vec<NoticeRecord>,
 ) -> Result<(), ServerError> {
     let now = server.now();
     let superseded = match grant.renews().and_then(|(_, seen)| seen) {
@@ -41,7 +44,7 @@ pub async fn finish(
         });
     }
     let revocation = Revocation { at: now, reason: RevocationReason::Superseded };
-    let revoked = superseded.is_some();
+    let (revoked, told) = (superseded.is_some(), !notices.is_empty());
     let signed = Signed {
         issuer: grant.content().issuer.clone(),
         serial: serial.clone(),
@@ -49,9 +52,11 @@ pub async fn finish(
         request: Some(request.id),
         supersedes: superseded.map(|(issuer, old)| (issuer, old, revocation)),
         withdrawn: None,
+        notices,
         audit,
     };
     server.store.finish_issuance(signed).await?;
+    server.outbox.wake(told);
     if revoked {
         server.crl_wanted.notify_one();
     }
@@ -80,6 +85,7 @@ async fn superseded(
 pub async fn withdraw(
     server: &Server,
     request: &EnrollRequest,
+    record: &RequestRecord,
     grant: &Grant,
     serial: &SerialNumber,
     der: Vec<u8>,
@@ -93,17 +99,20 @@ pub async fn withdraw(
         detail: Some(detail.clone()),
         ..server.request_event(kind, request.protocol.to_string(), request.id)
     };
+    let outcome = Outcome::Refused { reason: reason.clone() };
     let signed = Signed {
         issuer: grant.content().issuer.clone(),
         serial: serial.clone(),
         der,
         request: Some(request.id),
         supersedes: None,
+        notices: notices::of(server, request, record, Ok(&outcome))?,
         audit: vec![event(AuditKind::CertificateRevoked), event(AuditKind::RequestDenied)],
         withdrawn: Some(Withdrawal { revocation, reason: reason.clone(), detail: detail.clone() }),
     };
     server.store.finish_issuance(signed).await?;
+    server.outbox.wake(true);
     server.crl_wanted.notify_one();
     tracing::warn!(request = %request.id, %serial, %detail, "certificate withdrawn");
-    Ok(Outcome::Refused { reason })
+    Ok(outcome)
 }

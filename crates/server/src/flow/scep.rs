@@ -333,7 +333,8 @@ impl Session<'_> {
             detail: Some(detail.clone()),
             ..self.server.request_event(AuditKind::RequestDenied, "scep", self.id)
         };
-        self.server.store.save_denied(record, None, audit).await?;
+        // The id is new: nobody else can have decided it.
+        self.server.store.save_denied(record, None, Vec::new(), audit).await?;
         tracing::warn!(request = %self.id, reason = error.code(), %detail, "refused");
         let failure = CertRep::Failure { fail_info: error.fail_info(), text: self.profile.fail_info_text };
         let reply = match to {

@@ -15,7 +15,7 @@ use lanyard_model::{
 use super::{
     bind, certificates, challenges,
     database::Database,
-    requests,
+    notices, requests,
     tx::{Applied, Tx},
     value::args,
     writer::{CLOCK_TOLERANCE, Object},
@@ -208,6 +208,7 @@ async fn finish(tx: &mut Tx, signed: Arc<Signed>) -> Result<Applied<()>> {
     if let Some((issuer, superseded, revocation)) = &signed.supersedes {
         supersede(tx, issuer, superseded, *revocation).await?;
     }
+    notices::save(tx, &signed.notices).await?;
     for event in &signed.audit {
         tx.audit(event)?;
     }

@@ -19,6 +19,7 @@ pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod issuance;
 mod leases;
+pub(crate) mod notices;
 mod people;
 pub(crate) mod requests;
 mod turns;

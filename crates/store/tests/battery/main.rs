@@ -17,6 +17,7 @@ mod engine;
 mod fleet;
 mod issuance;
 mod leases;
+mod notices;
 mod on_postgres;
 mod on_sqlite;
 mod people;
@@ -66,6 +67,7 @@ battery! {
     leases: one_takes_and_the_others_see_it, a_sign_of_life_keeps_it, the_fence_stops_whoever_lost_it;
     authorities: round_trip, a_key_is_never_replaced;
     directory: users, devices, settings;
+    notices: kept_with_every_outcome, tried_until_ended;
     people: tokens, groups, an_import_is_one_write, removal, approvals_while_pending;
     fleet: enrolments_change_as_seen, enrolments_are_listed, a_message_changes_all_or_nothing, passwords;
     audit: chain_is_intact, records_of_a_request, heads;
