@@ -136,7 +136,6 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         fleet_secret: derive(b"lanyard-fleet-v1"),
         mdm,
         ldap,
-        ndes_outstanding: tokio::sync::Mutex::default(),
         telemetry: Telemetry::default(),
         throttle,
         rules: RwLock::new(rules),

@@ -19,7 +19,7 @@ use crate::{
     api::access::Access,
     clock::Clock,
     config::Config,
-    edge::{ndes_page::Outstanding, throttle::Throttle},
+    edge::throttle::Throttle,
     fleet::policy::FleetPolicies,
     flow::notices::Outbox,
     installation::Installation,
@@ -79,8 +79,6 @@ pub struct Server {
     pub token_secret: SecretBytes,
     /// Who calls over the network, and how often.
     pub access: Access,
-    /// Challenges of the NDES pages.
-    pub ndes_outstanding: Outstanding,
     /// Keeps what policy modules are to be told.
     pub outbox: Outbox,
     /// Seals what managed devices' sessions, jobs and sign-ins keep.

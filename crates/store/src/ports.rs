@@ -29,6 +29,17 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait ChallengeStore: Send + Sync {
     /// Saves a new challenge.
     async fn save_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<()>;
+    /// Saves a new challenge of a profile's page, unless so many of that page are unused and have not ended at its `created_at`; `false`,
+    /// and nothing is written, if they are.
+    async fn save_page_challenge(
+        &self,
+        challenge: ChallengeRecord,
+        profile: &ProfileName,
+        most: u32,
+        audit: AuditEvent,
+    ) -> Result<bool>;
+    /// How many challenges of a profile's page are unused and have not ended.
+    async fn count_page_challenges(&self, profile: &ProfileName, now: Timestamp) -> Result<u64>;
     /// Saves a challenge whose id follows from what was presented; `false`, and nothing is written, if that id is taken.
     async fn adopt_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<bool>;
     /// Finds a challenge by the id in its text.
@@ -459,6 +470,30 @@ pub trait NoticeStore: Send + Sync {
     async fn end_notice(&self, id: &str, given_up: Option<AuditEvent>) -> Result<bool>;
 }
 
+/// What all nodes count together. A count sinks evenly with time, so that it is known by the moment at which it will be empty.
+#[async_trait]
+pub trait CountStore: Send + Sync {
+    /// When a count is or was empty again; `None` if it is not kept.
+    async fn load_count(&self, name: &str) -> Result<Option<Timestamp>>;
+    /// Raises counts.
+    async fn raise_counts(&self, now: Timestamp, raises: Vec<Raise>) -> Result<()>;
+    /// Uses up something that is good until then; `false` if it was used before.
+    async fn use_once(&self, name: &str, until: Timestamp) -> Result<bool>;
+    /// Forgets what was empty, good or open no longer at this moment.
+    async fn clear_counts(&self, before: Timestamp) -> Result<()>;
+}
+
+/// How a count is raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raise {
+    /// The count.
+    pub name: String,
+    /// By how many milliseconds later it is empty.
+    pub by: i64,
+    /// How many milliseconds away that may be at most.
+    pub most: i64,
+}
+
 /// The audit log.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
@@ -494,6 +529,7 @@ pub trait Store:
     + PeopleStore
     + FleetStore
     + NoticeStore
+    + CountStore
     + AuditStore
 {
     /// Where work that will end in writes makes itself known, so that writes of several callers are committed together.

@@ -49,6 +49,8 @@ const TABLES: &[Table] = &[
     table("inventories", "enrollment", false),
     table("passwords", "user_name", false),
     table("notices", "id", false),
+    table("counts", "name", false),
+    table("page_challenges", "challenge", false),
     table("audit", "seq", false),
     table("audit_heads", "id", true),
 ];

@@ -208,6 +208,16 @@ impl TestServer {
         Self { admin: Admin::of(&site.dir), site, clock, server, http, https, mdm, running }
     }
 
+    /// Another node on the same directory and clock; its database must be one that nodes share.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn further(&self) -> Running {
+        let shared: Arc<dyn Clock> = Arc::<ShiftedClock>::clone(&self.clock);
+        let server = serve::open(&self.site.dir, Unseal::File(self.site.unseal.clone()), shared).await.expect("open");
+        serve::start(server).await.expect("start")
+    }
+
     /// Stops in an orderly way.
     pub async fn stop(self) -> (Site, Arc<ShiftedClock>) {
         self.running.stop().await;

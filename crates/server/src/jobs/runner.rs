@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lanyard_model::time::Span;
 use lanyard_ra::service::ServiceRole;
 use tokio::sync::watch;
 
@@ -69,6 +70,10 @@ async fn round(server: &Server) {
     }
     if let Err(error) = expire::expire_due(server).await {
         report("expiring held requests", &error);
+    }
+    // Later than the counts end, because the clocks of nodes differ.
+    if let Err(error) = server.store.clear_counts(server.now() - Span::from_secs(3600)).await {
+        report("clearing what was counted", &error.into());
     }
     if let Err(error) = audit_chain::sign_head(server).await {
         report("signing the head of the audit log", &error);

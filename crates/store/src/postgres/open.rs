@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/postgres/0005_enrollments_of_device.sql"),
     },
     Migration { version: 6, name: "notices", sql: include_str!("../../migrations/postgres/0006_notices.sql") },
+    Migration { version: 7, name: "counts", sql: include_str!("../../migrations/postgres/0007_counts.sql") },
 ];
 
 /// Opens the database at a URL (`postgres://user@host/database`, or key-value pairs as libpq reads them; `sslrootcert` names the

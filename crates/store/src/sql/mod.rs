@@ -12,6 +12,7 @@ mod bind;
 pub(crate) mod certificates;
 pub(crate) mod challenges;
 pub(crate) mod connection;
+pub(crate) mod counts;
 pub(crate) mod crls;
 pub(crate) mod database;
 mod directory;

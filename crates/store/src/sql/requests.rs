@@ -186,8 +186,12 @@ pub(super) fn object(request: &RequestRecord, challenge: Option<&ChallengeClaim>
 
 /// Number of a request's transaction: others may have the same one, and then only wait for each other needlessly.
 fn number(request: &RequestRecord) -> i64 {
-    let digest =
-        Sha256::new_with_prefix(request.profile.as_str()).chain_update([0]).chain_update(&request.transaction).finalize();
+    lock_number(request.profile.as_str(), &request.transaction)
+}
+
+/// A number for what two names mean together.
+pub(super) fn lock_number(first: &str, second: &str) -> i64 {
+    let digest = Sha256::new_with_prefix(first).chain_update([0]).chain_update(second).finalize();
     digest.iter().take(8).fold(0, |number, octet| (number << 8) | i64::from(*octet))
 }
 

@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0005_enrollments_of_device.sql"),
     },
     Migration { version: 6, name: "notices", sql: include_str!("../../migrations/sqlite/0006_notices.sql") },
+    Migration { version: 7, name: "counts", sql: include_str!("../../migrations/sqlite/0007_counts.sql") },
 ];
 
 /// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.

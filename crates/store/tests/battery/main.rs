@@ -11,6 +11,7 @@ mod audit;
 mod authorities;
 mod certificates;
 mod challenges;
+mod counts;
 mod crls;
 mod directory;
 mod engine;
@@ -67,6 +68,7 @@ battery! {
     leases: one_takes_and_the_others_see_it, a_sign_of_life_keeps_it, the_fence_stops_whoever_lost_it;
     authorities: round_trip, a_key_is_never_replaced;
     directory: users, devices, settings;
+    counts: sink_and_are_limited, something_is_used_once, places_of_a_page_are_never_exceeded;
     notices: kept_with_every_outcome, tried_until_ended;
     people: tokens, groups, an_import_is_one_write, removal, approvals_while_pending;
     fleet: enrolments_change_as_seen, enrolments_are_listed, a_message_changes_all_or_nothing, passwords;

@@ -5,6 +5,7 @@ mod commands;
 mod enrolment;
 mod fleet;
 mod managed;
+mod nodes;
 mod others;
 mod renewal;
 mod sessions;
