@@ -31,7 +31,7 @@ use crate::{
         tls,
     },
     error::ServerError,
-    flow::{audit_chain, notices::Outbox},
+    flow::{audit_chain, nodes, notices::Outbox},
     init::{DERIVATION, INSTANCE, MASTER_SECRET, key_id},
     installation::{Installation, read_file, read_secret},
     jobs::{leadership::Leadership, outbox, runner},
@@ -198,6 +198,7 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     }
     let started = server.event(AuditKind::Started, "server");
     server.store.append_audit(started).await?;
+    nodes::say_and_warn(&server).await?;
 
     let (stop, stopping) = watch::channel(false);
     let public = router::public(Arc::clone(&server));
@@ -277,6 +278,11 @@ impl Running {
             && let Err(error) = audit_chain::sign_head(&self.server).await
         {
             tracing::error!(%error, "the head of the audit log cannot be signed");
+        }
+        if self.server.leadership.is_shared()
+            && let Err(error) = self.server.store.remove_node(self.server.leadership.node()).await
+        {
+            tracing::warn!(%error, "this node cannot sign off; it is listed for another day");
         }
         if let Err(error) = self.server.leadership.release(self.server.store.as_ref()).await {
             tracing::warn!(%error, "the lease cannot be given back; another node takes over after a while");

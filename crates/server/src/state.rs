@@ -1,7 +1,7 @@
 //! What every flow needs.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, RwLock},
 };
 
@@ -40,6 +40,8 @@ pub struct Rules {
     pub modules: Arc<Modules>,
     /// What managed devices get.
     pub fleet: Arc<FleetPolicies>,
+    /// The files all of it was read from, each with the SHA-256 of its text in hexadecimal.
+    pub files: Arc<BTreeMap<String, String>>,
 }
 
 impl Rules {
@@ -120,6 +122,12 @@ impl Server {
     #[must_use]
     pub fn modules(&self) -> Arc<Modules> {
         Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).modules)
+    }
+
+    /// The files behind the rules in force.
+    #[must_use]
+    pub fn rule_files(&self) -> Arc<BTreeMap<String, String>> {
+        Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).files)
     }
 
     /// What managed devices get, as it is in force.

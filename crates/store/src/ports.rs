@@ -12,6 +12,7 @@ use lanyard_model::{
     fleet::{Enrollment, JobRecord},
     id::{AuthorityName, DeviceId, EnrollmentId, GroupName, JobId, KeyId, ProfileName, RequestId, TokenId, UserName},
     lease::LeaseRecord,
+    node::NodeRecord,
     notice::NoticeRecord,
     request::{ApprovalRecord, RequestRecord, RequestState},
     serial::SerialNumber,
@@ -234,6 +235,9 @@ pub trait CertificateStore: Send + Sync {
     async fn find_certificates(&self, serial: &SerialNumber) -> Result<Vec<CertificateRecord>>;
     /// Lists certificates, newest first.
     async fn list_certificates(&self, filter: CertificateFilter) -> Result<Vec<CertificateRecord>>;
+    /// Looks for a text among the newest certificates, as far as one call goes: 50,000 of them. No index serves it, because every issuance would
+    /// have to keep that up.
+    async fn search_certificates(&self, search: CertificateSearch) -> Result<CertificatesFound>;
     /// Revokes; `false` if it was revoked before (then nothing changes).
     async fn revoke_certificate(
         &self,
@@ -251,14 +255,36 @@ pub trait CertificateStore: Send + Sync {
 pub struct CertificateFilter {
     /// Only of this status at `now`.
     pub status: Option<(CertificateStatus, Timestamp)>,
-    /// Only whose subject, names, user, device or template contain this text.
-    pub text: Option<String>,
     /// Also the authority's own service certificates.
     pub include_service: bool,
     /// Skip this many.
     pub offset: u64,
     /// At most this many; 0 means 100.
     pub limit: u32,
+}
+
+/// What to look for among certificates.
+#[derive(Debug, Clone, Default)]
+pub struct CertificateSearch {
+    /// Subject, names, user, device or template contain this text.
+    pub text: String,
+    /// Only of this status at `now`.
+    pub status: Option<(CertificateStatus, Timestamp)>,
+    /// Also the authority's own service certificates.
+    pub include_service: bool,
+    /// Where an earlier search stopped.
+    pub before: Option<u64>,
+    /// At most this many; 0 means 100.
+    pub limit: u32,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificatesFound {
+    /// The certificates, newest first.
+    pub certificates: Vec<CertificateRecord>,
+    /// Where to go on, when older certificates may match as well.
+    pub more: Option<u64>,
 }
 
 /// Numbers of certificates.
@@ -470,6 +496,19 @@ pub trait NoticeStore: Send + Sync {
     async fn end_notice(&self, id: &str, given_up: Option<AuditEvent>) -> Result<bool>;
 }
 
+/// The nodes that share the database, as they say of themselves.
+#[async_trait]
+pub trait NodeStore: Send + Sync {
+    /// Saves what a node says of itself.
+    async fn save_node(&self, node: NodeRecord) -> Result<()>;
+    /// All of them, the longest running first.
+    async fn list_nodes(&self) -> Result<Vec<NodeRecord>>;
+    /// Removes one that stops.
+    async fn remove_node(&self, name: &str) -> Result<()>;
+    /// Forgets those that were not seen since.
+    async fn forget_nodes(&self, seen_before: Timestamp) -> Result<()>;
+}
+
 /// What all nodes count together. A count sinks evenly with time, so that it is known by the moment at which it will be empty.
 #[async_trait]
 pub trait CountStore: Send + Sync {
@@ -528,6 +567,7 @@ pub trait Store:
     + DirectoryStore
     + PeopleStore
     + FleetStore
+    + NodeStore
     + NoticeStore
     + CountStore
     + AuditStore

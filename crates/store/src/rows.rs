@@ -13,6 +13,7 @@ use lanyard_model::{
     fleet::{Enrollment, JobRecord, JobState},
     id::RequestId,
     lease::LeaseRecord,
+    node::NodeRecord,
     notice::NoticeRecord,
     request::{ApprovalRecord, RequestRecord, RequestState},
     san::{SanKind, SubjectAltName},
@@ -328,6 +329,16 @@ pub(crate) fn request_id(row: &impl StoredRow, what: &'static str) -> Result<Req
 pub(crate) fn head(row: &impl StoredRow) -> Result<Head> {
     let tip = Tip { sequence: count(row, "head.seq")?, hash: digest(row, "head.hash")? };
     Ok(Head { tip, highest: time(row, "head.highest")?, revocations: count(row, "head.revocations")? })
+}
+
+/// Table `nodes`.
+pub(crate) fn node(row: &impl StoredRow) -> Result<NodeRecord> {
+    Ok(NodeRecord {
+        name: text(row, "nodes.name")?,
+        files: serde_json::from_str(&text(row, "nodes.files")?).map_err(|e| corrupt("nodes.files", e))?,
+        started_at: Timestamp(integer(row, "nodes.started_at")?),
+        seen_at: Timestamp(integer(row, "nodes.seen_at")?),
+    })
 }
 
 /// A notice.

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     error::ServerError,
-    flow::{crl, successor},
+    flow::{crl, nodes, successor},
     installation::read_file,
     keyring::{ISSUING, Keyring},
     policy_files,
@@ -151,5 +151,6 @@ pub async fn reload(State(server): State<Arc<Server>>, extensions: Extensions) -
     let audit = AuditEvent { detail: Some(summary.clone()), ..server.event(AuditKind::PolicyChanged, actor(&extensions)) };
     server.store.append_audit(audit).await?;
     server.replace_rules(rules);
-    Ok(Json(summary))
+    let warnings = nodes::say_and_warn(&server).await?;
+    Ok(Json(std::iter::once(summary).chain(warnings).collect::<Vec<_>>().join("; ")))
 }

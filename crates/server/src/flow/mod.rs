@@ -26,6 +26,7 @@ pub mod import;
 pub mod management;
 mod management_events;
 pub mod management_plan;
+pub mod nodes;
 pub mod notices;
 pub mod outcome;
 pub mod record;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::{
     error::{ServerError, chain},
-    flow::{audit_chain, crl, expire, fleet_watch, service_certificate, successor},
+    flow::{audit_chain, crl, expire, fleet_watch, nodes, service_certificate, successor},
     jobs::leadership::SILENCE,
     keyring::Keyring,
     state::Server,
@@ -27,6 +27,7 @@ pub const TICK: Duration = Duration::from_secs(2);
 pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
     let tick = if server.leadership.is_shared() { TICK } else { ROUND };
     let mut last_round: Option<Instant> = None;
+    let mut last_said = Instant::now();
     let mut led = server.leadership.leads();
     loop {
         if let Err(error) = server.leadership.step(server.store.as_ref()).await {
@@ -38,6 +39,12 @@ pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
             report("reading the service certificates of the other nodes", &error);
         }
         let leads = server.leadership.leads();
+        if last_said.elapsed() >= ROUND {
+            last_said = Instant::now();
+            if let Err(error) = nodes::say(&server).await {
+                report("telling the other nodes what this one loaded", &error);
+            }
+        }
         if leads {
             if let Err(error) = crl::refresh(&server).await {
                 report("signing CRLs", &error);

@@ -20,6 +20,7 @@ pub(crate) mod fault;
 pub(crate) mod fleet;
 pub(crate) mod issuance;
 mod leases;
+mod nodes;
 pub(crate) mod notices;
 mod people;
 pub(crate) mod requests;

@@ -1,6 +1,6 @@
 //! Leases: one holder, and a fence that stops the one before.
 
-use lanyard_model::{audit::AuditKind, authority::CrlRecord};
+use lanyard_model::{audit::AuditKind, authority::CrlRecord, node::NodeRecord};
 
 use crate::{engine::Engine, sample};
 
@@ -31,6 +31,24 @@ pub async fn a_sign_of_life_keeps_it(engine: &dyn Engine) {
     assert!(!store.keep_lease(&held).await.unwrap() && !store.release_lease(&held).await.unwrap());
     assert!(store.release_lease(&taken[0]).await.unwrap());
     assert_eq!(store.load_lease(NAME).await.unwrap().unwrap().holder, "");
+}
+
+pub async fn nodes_say_what_they_loaded(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let node = |name: &str, digest: &str, seen: i64| NodeRecord {
+        name: name.to_owned(),
+        files: [("templates/wifi.toml".to_owned(), digest.to_owned())].into(),
+        started_at: sample::NOW,
+        seen_at: sample::after(seen),
+    };
+    for one in [node("b", "07", 0), node("a", "08", 1), node("b", "09", 60)] {
+        store.save_node(one).await.unwrap();
+    }
+    assert_eq!(store.list_nodes().await.unwrap(), [node("a", "08", 1), node("b", "09", 60)]);
+    store.forget_nodes(sample::after(60)).await.unwrap();
+    assert_eq!(store.list_nodes().await.unwrap(), [node("b", "09", 60)]);
+    store.remove_node("b").await.unwrap();
+    assert!(store.list_nodes().await.unwrap().is_empty());
 }
 
 pub async fn the_fence_stops_whoever_lost_it(engine: &dyn Engine) {

@@ -63,9 +63,9 @@ battery! {
         another_key_in_the_transaction, clock_behind, from_pending_only_once, refusals_leave_no_trace, finish_twice,
         abandoned_intent_is_taken_over_once, finish_without_intent, withdrawn_is_stored_revoked, own_certificates_need_no_request;
     renewal: predecessor_is_linked, race_has_one_winner, revoked_or_unsigned_predecessor, successor_is_superseded, across_two_authorities;
-    certificates: round_trip, found_by_serial, listed_by_status, listed_by_text, revoked_once, counted;
+    certificates: round_trip, found_by_serial, listed_by_status, listed_by_text, a_search_ends_somewhere, revoked_once, counted;
     crls: numbers_never_return, lists_what_is_revoked, round_trip, behind_when_something_was_revoked_since;
-    leases: one_takes_and_the_others_see_it, a_sign_of_life_keeps_it, the_fence_stops_whoever_lost_it;
+    leases: one_takes_and_the_others_see_it, a_sign_of_life_keeps_it, the_fence_stops_whoever_lost_it, nodes_say_what_they_loaded;
     authorities: round_trip, a_key_is_never_replaced;
     directory: users, devices, settings;
     counts: sink_and_are_limited, something_is_used_once, places_of_a_page_are_never_exceeded;
