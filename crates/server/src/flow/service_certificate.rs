@@ -86,6 +86,7 @@ pub async fn issue(store: &dyn Store, unseal: &UnsealKey, role: ServiceRole, ord
         request: None,
         supersedes: None,
         withdrawn: None,
+        notices: Vec::new(),
         audit: vec![event(AuditKind::CertificateIssued)],
     };
     store.finish_issuance(signed).await?;

@@ -16,7 +16,7 @@ use super::{
     bind, certificates, challenges,
     connection::Flush,
     database::Database,
-    requests,
+    notices, requests,
     tx::{Applied, Tx},
     value::args,
     writer::{CLOCK_TOLERANCE, Object},
@@ -181,11 +181,12 @@ async fn abandon(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialNumber, now
     Ok(tx.execute("abandon an intent", ABANDON, values).await? == 1)
 }
 
+/// The predecessor may be of another authority than its successor: the one that this one followed.
 async fn link(tx: &mut Tx, certificate: &CertificateRecord, claim: &RenewalClaim) -> Result<bool> {
     let values = args![
         certificate.serial.magnitude(),
         claim.predecessor.magnitude(),
-        certificate.issuer.to_string(),
+        claim.issuer.to_string(),
         claim.seen_successor.as_ref().map(SerialNumber::magnitude),
     ];
     Ok(tx.execute("link the renewed certificate", LINK, values).await? == 1)
@@ -209,9 +210,10 @@ async fn finish(tx: &mut Tx, signed: Arc<Signed>) -> Result<Applied<()>> {
     if let Some(Withdrawal { revocation, .. }) = &signed.withdrawn {
         certificates::revoke(tx, &signed.issuer, &signed.serial, *revocation).await?;
     }
-    if let Some((superseded, revocation)) = &signed.supersedes {
-        supersede(tx, &signed.issuer, superseded, *revocation).await?;
+    if let Some((issuer, superseded, revocation)) = &signed.supersedes {
+        supersede(tx, issuer, superseded, *revocation).await?;
     }
+    notices::save(tx, &signed.notices).await?;
     for event in &signed.audit {
         tx.audit(event)?;
     }

@@ -42,6 +42,9 @@ const MIGRATIONS: &[Migration] = &[
         name: "enrollments of a device",
         sql: include_str!("../../migrations/sqlite/0005_enrollments_of_device.sql"),
     },
+    Migration { version: 6, name: "notices", sql: include_str!("../../migrations/sqlite/0006_notices.sql") },
+    Migration { version: 7, name: "counts", sql: include_str!("../../migrations/sqlite/0007_counts.sql") },
+    Migration { version: 8, name: "nodes", sql: include_str!("../../migrations/sqlite/0008_nodes.sql") },
 ];
 
 /// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.
