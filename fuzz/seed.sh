@@ -43,6 +43,7 @@ if [ -d "$vectors" ]; then
     for target in certificate extension; do add $target "$file"; done
   done
   for file in "$vectors"/x509/PKITS_data/crls/*.crl; do add crl "$file"; done
+  for file in "$vectors"/pkcs12/*.p12 "$vectors"/x509/PKITS_data/pkcs12/*.p12; do [ -e "$file" ] && add pkcs12 "$file"; done
   for file in "$vectors"/pkcs7/*; do
     for target in cms scep_answer; do add $target "$file"; done
   done

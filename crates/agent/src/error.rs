@@ -97,8 +97,11 @@ pub enum AgentError {
     /// The device is not under management.
     #[error("this device has not joined any management")]
     NotJoined,
+    /// Another process keeps the schedule of this device.
+    #[error("another 'lanyard device run' is at work for this device")]
+    Running,
     /// The identity has ended: a device does not renew by itself any more.
-    #[error("the identity of this device has ended, and is no longer renewed automatically")]
+    #[error("the identity of this device has ended: it can neither have a session nor renew by itself any more")]
     Expired,
     /// Key and certificate of the identity cannot be used for TLS.
     #[error("the identity cannot be used for TLS: {0}")]
@@ -195,6 +198,7 @@ impl AgentError {
             Self::SessionRefused { .. } => "agent.session-refused",
             Self::AlreadyJoined { .. } => "agent.already-joined",
             Self::NotJoined => "agent.not-joined",
+            Self::Running => "agent.running",
             Self::Expired => "agent.expired",
             Self::TlsIdentity(_) => "agent.tls-identity",
             Self::Url { .. } => "agent.url",
@@ -252,8 +256,10 @@ impl AgentError {
             Self::AlreadyJoined { .. } => "run 'lanyard device leave' first",
             Self::NotJoined => "run 'lanyard device join https://…' first",
             Self::Expired => {
-                "renew with the user's password: lanyard device sync --renew-with-password-file F, or leave and join again"
+                "join again: 'lanyard device leave --yes', then 'lanyard device join'; the server knows the device and keeps its record. \
+                 Where the server allows renewal after the end, 'lanyard device sync --renew-with-password-file F' does as well"
             }
+            Self::Running => "let that one do its work, or end it first",
             Self::TlsIdentity(_) => "run 'lanyard device leave' and join again",
             Self::Url { .. } => "give a URL such as http://ca.example.org/scep/devices",
             Self::Fingerprint(_) => "copy the SHA-256 fingerprint from 'lanyard ca show' on the server",

@@ -57,6 +57,9 @@ pub struct Enrollment {
     /// Keyed hashes of the signed EntDMID and what else a session proves later; absent until there is something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<DmCredentials>,
+    /// When it ends, the certificates that it got through the management stay good.
+    #[serde(default)]
+    pub keep_certificates: bool,
 }
 
 /// Whose certificate store holds the identity.
@@ -174,8 +177,11 @@ pub struct DmCredentials {
     pub name: String,
     /// `base64(MD5(name ":" secret))`, which proves as much as the secret itself; sealed.
     pub inner: Vec<u8>,
-    /// The nonce that the device was given last.
+    /// The nonce that the device was given last; none for Basic.
     pub nonce: Vec<u8>,
+    /// The device was told to prove itself by Basic instead of MD5.
+    #[serde(default)]
+    pub basic: bool,
 }
 
 impl Enrollment {

@@ -19,6 +19,7 @@ pub mod key;
 pub mod name;
 pub mod oids;
 pub mod pem;
+pub mod pkcs12;
 pub mod signature;
 pub mod spki;
 pub mod time;

@@ -9,6 +9,30 @@ macro_rules! oids {
 }
 
 oids! {
+    /// id-encryptedData (RFC 5652).
+    ENCRYPTED_DATA = "1.2.840.113549.1.7.6";
+    /// pbeWithSHAAnd3-KeyTripleDES-CBC (RFC 7292).
+    PBE_SHA1_3DES = "1.2.840.113549.1.12.1.3";
+    /// PBES2 (RFC 8018).
+    PBES2 = "1.2.840.113549.1.5.13";
+    /// PBKDF2 (RFC 8018).
+    PBKDF2 = "1.2.840.113549.1.5.12";
+    /// hmacWithSHA1 (RFC 8018).
+    HMAC_SHA1 = "1.2.840.113549.2.7";
+    /// hmacWithSHA256 (RFC 8018).
+    HMAC_SHA256 = "1.2.840.113549.2.9";
+    /// hmacWithSHA384 (RFC 8018).
+    HMAC_SHA384 = "1.2.840.113549.2.10";
+    /// hmacWithSHA512 (RFC 8018).
+    HMAC_SHA512 = "1.2.840.113549.2.11";
+    /// keyBag (RFC 7292).
+    KEY_BAG = "1.2.840.113549.1.12.10.1.1";
+    /// pkcs8ShroudedKeyBag (RFC 7292).
+    SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.2";
+    /// certBag (RFC 7292).
+    CERT_BAG = "1.2.840.113549.1.12.10.1.3";
+    /// x509Certificate (RFC 2985).
+    X509_CERTIFICATE = "1.2.840.113549.1.9.22.1";
     /// rsaEncryption (RFC 8017).
     RSA_ENCRYPTION = "1.2.840.113549.1.1.1";
     /// id-RSAES-OAEP (RFC 8017).

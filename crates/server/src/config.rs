@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use lanyard_model::{id::ProfileName, network::Network, time::Span};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::ServerError, ldap::settings::LdapSettings, mdm::settings::MdmSettings};
+use crate::{error::ServerError, ldap::settings::LdapSettings, mdm::settings::MdmSettings, oidc::settings::OidcSettings};
 
 /// The configuration as read. Unknown keys refuse to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Config {
     /// Windows enrolment and management; absent means that it is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mdm: Option<MdmSettings>,
+    /// OpenID Connect provider at which people sign in; absent means that they sign in here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcSettings>,
 }
 
 /// Listeners.
@@ -166,6 +169,9 @@ impl Config {
         if let Some(ldap) = &config.ldap {
             ldap.check().map_err(fault)?;
         }
+        if let Some(oidc) = &config.oidc {
+            oidc.check().map_err(fault)?;
+        }
         if let Some(mdm) = &config.mdm {
             mdm.check().map_err(fault)?;
             if config.listen.mdm.is_none() {
@@ -236,6 +242,14 @@ trusted = [{trusted}]
 # The field in which they name the client.
 field = "{field}"
 
+# An OpenID Connect provider at which people sign in instead of here; docs/guides/windows-devices.md has every key.
+# [oidc]
+# issuer = "https://id.example.org"
+# client-id = "lanyard"
+# client-secret-file = "oidc.secret"
+# ca-file = "id-ca.pem"
+# user-claim = "preferred_username"
+
 # Users and devices from a directory, read at the moment of use; docs/guides/directory.md has every key.
 # [ldap]
 # url = "ldaps://dc1.example.org"
@@ -296,6 +310,7 @@ mod tests {
             ndes_profile: default_profile(),
             ldap: None,
             mdm: Some(MdmSettings::default()),
+            oidc: None,
         }
     }
 

@@ -181,6 +181,7 @@ fn config(plan: &Plan) -> Config {
         ndes_profile: crate::config::default_profile(),
         ldap: None,
         mdm: Some(MdmSettings::default()),
+        oidc: None,
     }
 }
 

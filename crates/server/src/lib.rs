@@ -21,6 +21,7 @@ pub mod ldap;
 pub mod mdm;
 pub mod modules;
 pub mod move_database;
+pub mod oidc;
 pub mod policy_files;
 pub mod serve;
 pub mod state;

@@ -38,6 +38,7 @@ use crate::{
     keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
     mdm::Mdm,
+    oidc::Oidc,
     policy_files,
     state::Server,
     telemetry::Telemetry,
@@ -114,6 +115,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
     let rules = rules.issuing_from(ISSUING, ring.issuing());
     let ldap = config.ldap.as_ref().map(|settings| Ldap::new(settings, installation.dir())).transpose()?;
+    let oidc = config.oidc.as_ref().map(|settings| Oidc::new(settings, installation.dir())).transpose()?;
     let mdm = config.mdm.as_ref().map(|settings| Mdm::new(settings, installation.dir())).transpose()?;
     if let Some(mdm) = &mdm {
         let fault = |problem| ServerError::Config { path: installation.config(), problem };
@@ -136,6 +138,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         fleet_secret: derive(b"lanyard-fleet-v1"),
         mdm,
         ldap,
+        oidc,
         telemetry: Telemetry::default(),
         throttle,
         rules: RwLock::new(rules),

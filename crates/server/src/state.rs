@@ -28,6 +28,7 @@ use crate::{
     ldap::Ldap,
     mdm::Mdm,
     modules::Modules,
+    oidc::Oidc,
     telemetry::Telemetry,
 };
 
@@ -89,6 +90,8 @@ pub struct Server {
     pub mdm: Option<Mdm>,
     /// The directory, where one is configured.
     pub ldap: Option<Ldap>,
+    /// Where people sign in, if not here.
+    pub oidc: Option<Oidc>,
     /// Counters.
     pub telemetry: Telemetry,
     /// Counts of wrong challenges.

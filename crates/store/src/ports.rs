@@ -141,6 +141,18 @@ pub struct Intent {
     pub audit: AuditEvent,
     /// The present, which may not lie more than five minutes behind the highest time signed.
     pub now: Timestamp,
+    /// When it must be on the disk.
+    pub durability: Durability,
+}
+
+/// When an intent, which is always written before the signature, must survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Before anything is signed: the signature is made outside this process, or somebody is told of it before it is stored.
+    BeforeSigning,
+    /// With the certificate: until that is stored, the signature is nowhere but in this process, and lost together with the intent. A
+    /// process that is killed loses neither.
+    WithCertificate,
 }
 
 /// What stood in the record of a request before it was granted; checked again in the transaction.

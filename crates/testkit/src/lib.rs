@@ -12,6 +12,7 @@ pub mod http;
 pub mod intune;
 pub mod keys;
 pub mod mdm;
+pub mod oidc;
 pub mod process;
 pub mod programs;
 pub mod scep;

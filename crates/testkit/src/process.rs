@@ -73,6 +73,11 @@ impl Process {
         Self::start(site, command, arguments).await
     }
 
+    /// Serves an installation with a program that was prepared, such as with another environment.
+    pub async fn serve_by(site: &Site, program: Command, arguments: &[&str]) -> Self {
+        Self::start(site, program, arguments).await
+    }
+
     /// Serves an installation under strace, which writes these system calls of all its threads to a file.
     pub async fn traced(site: &Site, calls: &str, output: &Path) -> Self {
         let mut command = Command::new(program("strace", "strace"));

@@ -7,10 +7,11 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::wait::until;
 
@@ -104,6 +105,18 @@ impl Service {
     /// # Panics
     /// When it cannot listen.
     pub async fn start(answer: impl FnMut(&Asked) -> Says + Send + 'static) -> Self {
+        Self::start_over(None, answer).await
+    }
+
+    /// The same over TLS.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    pub async fn start_tls(tls: TlsAcceptor, answer: impl FnMut(&Asked) -> Says + Send + 'static) -> Self {
+        Self::start_over(Some(tls), answer).await
+    }
+
+    async fn start_over(tls: Option<TlsAcceptor>, answer: impl FnMut(&Asked) -> Says + Send + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Mutex::new(Shared { asked: Vec::new(), answer: Box::new(answer) }));
@@ -111,7 +124,17 @@ impl Service {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&serving);
-                tokio::spawn(async move { serve(stream, &shared).await });
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, &shared).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, &shared).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { address, shared, task }
@@ -147,7 +170,7 @@ impl Service {
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, shared: &Mutex<Shared>) {
     let Some(asked) = read(&mut stream).await else { return };
     let says = {
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,7 +188,7 @@ async fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
     let _ = stream.shutdown().await;
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Asked> {
+async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Asked> {
     let mut octets = Vec::new();
     loop {
         let end = octets.windows(4).position(|w| w == b"\r\n\r\n");

@@ -56,15 +56,72 @@ pub struct Account {
     /// When its last session ended well.
     #[serde(default)]
     pub synced_at: Option<Timestamp>,
-    /// Minutes between sessions.
+    /// When it calls.
     #[serde(default)]
-    pub poll_minutes: Option<u32>,
+    pub poll: Poll,
+    /// How often it has called by this schedule.
+    #[serde(default)]
+    pub polled: u32,
+    /// When the identity was renewed last.
+    #[serde(default)]
+    pub renewed_at: Option<Timestamp>,
+    /// `SignedEntDMID`: what the identity before vouched for at the renewal.
+    #[serde(default)]
+    pub signed_ent_dmid: Option<String>,
     /// `SessionID` used last.
     #[serde(default)]
     pub session: u32,
     /// Requests for certificates that servers hold, by the nodes that asked for them.
     #[serde(default)]
     pub requests: BTreeMap<String, LocalId>,
+    /// When certificates fetched by SCEP were last tried to be renewed by the device itself, by their nodes.
+    #[serde(default)]
+    pub fetched_tried: BTreeMap<String, Timestamp>,
+}
+
+/// One of the three schedules (`Poll`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turns {
+    /// How often; 0 is for ever.
+    pub count: u32,
+    /// Minutes between two; 0 is not at all.
+    pub minutes: u32,
+}
+
+/// When a device calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poll {
+    /// Right after joining.
+    pub first: Turns,
+    /// Then.
+    pub second: Turns,
+    /// From then on.
+    pub remaining: Turns,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        let none = Turns { count: 0, minutes: 0 };
+        Self { first: none, second: none, remaining: Turns { count: 0, minutes: 480 } }
+    }
+}
+
+impl Poll {
+    /// Minutes until the next session, after so many by this schedule. When no schedule is for ever, a daily one follows.
+    #[must_use]
+    pub fn pause(&self, held: u32) -> u32 {
+        let mut before = held;
+        for turns in [self.first, self.second, self.remaining] {
+            if turns.minutes == 0 {
+                continue;
+            }
+            if turns.count == 0 || before < turns.count {
+                return turns.minutes;
+            }
+            before -= turns.count;
+        }
+        24 * 60
+    }
 }
 
 /// A name and a secret of the account.
@@ -115,7 +172,10 @@ impl Account {
         let account = document.application.account.as_ref().ok_or(lacks("it has no management account"))?;
         let renew = document.certificate_store.renew.as_ref();
         let client = document.dm_client.as_ref();
-        let poll = client.and_then(|client| client.poll.as_ref()).map(|poll| poll.remaining.interval);
+        let turns = |schedule: lanyard_mdm::provisioning::Schedule| Turns { count: schedule.retries, minutes: schedule.interval };
+        let poll = client.and_then(|client| client.poll.as_ref());
+        let poll =
+            poll.map(|poll| Poll { first: turns(poll.first), second: turns(poll.second), remaining: turns(poll.remaining) });
         Ok(Self {
             discovery_url: String::new(),
             user: String::new(),
@@ -141,9 +201,13 @@ impl Account {
             tls_roots: None,
             joined_at: Timestamp(0),
             synced_at: None,
-            poll_minutes: poll,
+            poll: poll.unwrap_or_default(),
+            polled: 0,
+            renewed_at: None,
+            signed_ent_dmid: None,
             session: 0,
             requests: BTreeMap::new(),
+            fetched_tried: BTreeMap::new(),
         })
     }
 

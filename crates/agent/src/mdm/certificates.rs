@@ -4,14 +4,19 @@ use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lanyard_mdm::{csp::LocUri, profile::trusted_certificate::thumbprint};
-use lanyard_model::{key::KeyKind, san::SubjectAltName, secret::SecretText};
+use lanyard_model::{
+    key::KeyKind,
+    san::SubjectAltName,
+    secret::SecretText,
+    time::{Span, Timestamp},
+};
 use lanyard_pki::{certificate::Certificate, name};
 
 use super::tree::StoreTree;
 use crate::{
     error::AgentError,
-    scep::{self, EnrollOptions, EnrollOutcome, SessionOptions, options::Clock},
-    store::{DeviceStore, LocalId},
+    scep::{self, EnrollOptions, EnrollOutcome, SessionOptions, options::Clock, renew::RenewOptions},
+    store::{DeviceStore, Identity, LocalId, Status},
 };
 
 /// `Status`: done.
@@ -22,6 +27,8 @@ const PENDING: &str = "2";
 const FAILED: &str = "16";
 /// Windows' `SEC_E_UNTRUSTED_ROOT`.
 const UNTRUSTED_ROOT: u32 = 0x8009_0325;
+/// How long a certificate rests after a renewal that came to nothing.
+const REST: Span = Span::from_days(1);
 /// Windows' `E_INVALIDARG`.
 const INVALID_ARGUMENT: u32 = 0x8007_0057;
 /// Windows' `E_FAIL`.
@@ -65,6 +72,61 @@ pub(crate) async fn run(
         done.push((node.name().unwrap_or_default().to_owned(), enrolment));
     }
     done
+}
+
+/// When a certificate is due for renewal by the device itself: between a quarter and a sixth of its life before the end, each at a moment of
+/// its own.
+#[must_use]
+pub fn due_at(identity: &Identity) -> Timestamp {
+    let (from, until) = identity.certificate.validity().unwrap_or((identity.about.obtained_at, identity.about.not_after));
+    let life = until.since(from).secs().max(0);
+    let jitter = Span::from_secs(life / 12).share(&identity.certificate.fingerprint());
+    until - Span::from_secs(life / 4) + jitter
+}
+
+/// Renews what is due, with the key and certificate it has, and shows the new certificate at the node of the old one.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn renew_due(
+    store: &DeviceStore,
+    tree: &mut StoreTree,
+    tried: &mut BTreeMap<String, Timestamp>,
+    tls_roots: Option<&[u8]>,
+    clock: &Clock,
+) -> Result<Vec<(String, Enrolment)>, AgentError> {
+    let mut done = Vec::new();
+    let nodes = tree.scep_nodes();
+    tried.retain(|node, _| nodes.iter().any(|one| one.to_string() == *node));
+    for node in nodes {
+        let now = clock();
+        let shown = tree.value(&node.child("CertThumbprint")).unwrap_or_default();
+        let identities = store.identities()?;
+        let current = identities.iter().filter(|one| one.about.status == Status::Current);
+        let Some(identity) = current.into_iter().find(|one| thumbprint(one.certificate.der()).eq_ignore_ascii_case(&shown))
+        else {
+            continue;
+        };
+        let rested = tried.get(&node.to_string()).is_none_or(|at| now >= *at + REST);
+        if now < due_at(identity) || now > identity.about.not_after || !rested {
+            continue;
+        }
+        tried.insert(node.to_string(), now);
+        let options = RenewOptions { session: session(tls_roots, clock), ..RenewOptions::default() };
+        let enrolment = match scep::renew(store, &identity.about.id, &options, &mut |_| {}).await {
+            Ok(EnrollOutcome::Issued(issued)) => {
+                let fresh = thumbprint(issued.certificate.der());
+                tree.set(&node.child("CertThumbprint"), &fresh);
+                tried.remove(&node.to_string());
+                Enrolment::Installed(fresh)
+            }
+            Ok(EnrollOutcome::StillPending { .. }) => Enrolment::Held,
+            Ok(EnrollOutcome::Refused(refusal)) => Enrolment::Failed(refusal.meaning().to_owned()),
+            Err(error) => Enrolment::Failed(error.to_string()),
+        };
+        done.push((node.name().unwrap_or_default().to_owned(), enrolment));
+    }
+    Ok(done)
 }
 
 enum Fault {

@@ -21,6 +21,8 @@ use lanyard_pki::{
     csr::encode::{CertificationRequestInfo, encode},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     account::Account,
     exchange::{ask, uri, uuid},
@@ -31,7 +33,7 @@ use crate::{
     http::HttpClient,
     key::DeviceKey,
     scep::options::{Clock, fingerprint_text},
-    store::{DeviceStore, Identity, IdentityAbout, LocalId, Status},
+    store::{DeviceStore, Identity, IdentityAbout, LocalId, Status, files},
 };
 
 /// What this client says it is.
@@ -40,6 +42,8 @@ pub(crate) const SYSTEM_VERSION: &str = "10.0.22631.4169";
 const REQUEST_VERSION: &str = "5.0";
 /// Windows 10/11 Enterprise.
 const OS_EDITION: u32 = 4;
+/// File of the store with what the device calls itself.
+const NAMES: &str = "device.json";
 
 /// How the user proves who they are.
 #[derive(Debug, Clone)]
@@ -110,7 +114,7 @@ pub async fn join(store: Option<&DeviceStore>, options: JoinOptions) -> Result<J
         Some(pkcs8) => DeviceKey::from_pkcs8(pkcs8.clone())?,
         None => DeviceKey::generate(KeyKind::Rsa(key_length(policies.as_ref()))).await?,
     };
-    let device = OwnNames::generate()?;
+    let device = OwnNames::of(store)?;
     let request = RequestSecurityToken {
         request: CertificateRequest::Issue(request_for(&device.id, &key)?),
         context: device.context(&options)?,
@@ -225,13 +229,27 @@ impl JoinOptions {
     }
 }
 
-/// What a device calls itself.
+/// What a device calls itself. It keeps its names when it leaves, so that a server knows it again.
+#[derive(Serialize, Deserialize)]
 struct OwnNames {
     id: String,
     hardware_id: String,
 }
 
 impl OwnNames {
+    /// Those of the store, or new ones that are kept there.
+    fn of(store: Option<&DeviceStore>) -> Result<Self, AgentError> {
+        let Some(store) = store else { return Self::generate() };
+        let path = store.path().join(NAMES);
+        if let Some(octets) = files::read_optional(&path)? {
+            return serde_json::from_slice(&octets).map_err(|error| AgentError::damaged(&path, error));
+        }
+        let names = Self::generate()?;
+        let text = serde_json::to_vec_pretty(&names).map_err(|error| AgentError::damaged(&path, error))?;
+        files::replace(&path, &text)?;
+        Ok(names)
+    }
+
     fn generate() -> Result<Self, AgentError> {
         let id = uuid()?.replace('-', "").to_ascii_uppercase();
         let hardware = sha256(&random::<32>().map_err(AgentError::Own)?);

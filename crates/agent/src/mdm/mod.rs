@@ -2,7 +2,8 @@
 //!
 //! Start reading at [`join`]: discovery, policy, enrolment, and the provisioning document applied. [`account`] is what a joined device
 //! keeps; [`renew`] replaces its identity before it ends; [`exchange`] is one question to one of the services. [`sync`] holds management
-//! sessions over a tree that is the device store, and [`certificates`] enrols for what was asked in them.
+//! sessions over a tree that is the device store, and [`certificates`] enrols for what was asked in them;
+//! `pfx` imports what comes with its key. [`turn`] keeps two processes from doing any of it at once.
 //!
 //! Must never enter: printing, a password or secret in a log line, certificates trusted because a server says so.
 
@@ -10,10 +11,12 @@ pub mod account;
 pub mod certificates;
 pub mod exchange;
 pub mod join;
+mod pfx;
 pub mod renew;
 pub mod simulate;
 pub mod sync;
 mod tree;
+pub mod turn;
 
 pub use account::Account;
 pub use certificates::Enrolment;

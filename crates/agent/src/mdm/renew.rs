@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lanyard_mdm::{
     discovery::AuthPolicy,
     soap::{Action, Security, UsernameToken},
-    wstep::{AdditionalContext, CertificateRequest, RequestSecurityToken, encode_renewal},
+    wstep::{AdditionalContext, CertificateRequest, RequestSecurityToken, encode_renewal, sign_ent_dmid},
 };
 use lanyard_model::{key::KeyKind, secret::SecretText, time::Timestamp};
 
@@ -143,6 +143,11 @@ pub async fn obtain(
     account.retiring = Some(std::mem::replace(&mut account.identity, LocalId::generate()?));
     account.renewal.tried_at = None;
     account.renewal.error = 0;
+    account.renewed_at = Some(now);
+    if let Some(id) = &account.ent_dmid {
+        let signed = sign_ent_dmid(id, old.key.signer(), &old.identity.certificate, now);
+        account.signed_ent_dmid = Some(signed.map_err(AgentError::ManagementMessage)?);
+    }
     let mut identity = identity(&document, &account, &key, account.retiring.clone(), now)?;
     if identity.chain.is_empty() {
         // The document of a renewal need not bring the issuers again.

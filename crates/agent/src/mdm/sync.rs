@@ -46,14 +46,17 @@ pub struct Synced {
 /// Holds sessions until nothing new comes of them.
 ///
 /// # Errors
-/// [`AgentError::NotJoined`]; [`AgentError::SessionRefused`]; those of the exchange. What was done before an error stays.
+/// [`AgentError::NotJoined`]; [`AgentError::Expired`]; [`AgentError::SessionRefused`]; those of the exchange. What was done before an error stays.
 pub async fn sync(store: &DeviceStore, clock: &Clock) -> Result<Synced, AgentError> {
     let mut account = store.joined()?;
     let identity = store.identity(&account.identity)?;
+    if clock() > identity.about.not_after {
+        return Err(AgentError::Expired);
+    }
     let key = store.identity_key(&account.identity)?;
     let tls_roots = roots(&account, &identity);
     let client = HttpClient::with_identity(&uri(&account.server_url)?, tls_roots.as_deref(), &identity, &key)?;
-    let mut tree = StoreTree::load(store, &account)?;
+    let mut tree = StoreTree::load(store, &account, clock())?;
     let mut synced = Synced::default();
     while synced.sessions < MAX_SESSIONS {
         synced.sessions += 1;
@@ -65,6 +68,10 @@ pub async fn sync(store: &DeviceStore, clock: &Clock) -> Result<Synced, AgentErr
             return Ok(synced);
         }
         account.synced_at = Some(clock());
+        if synced.sessions == 1 {
+            account.polled = account.polled.saturating_add(1);
+        }
+        tree.tell(&mut account);
         retire(store, &mut account)?;
         keep(store, &account, &tree)?;
         let enrolments = certificates::run(store, &mut tree, &mut account.requests, tls_roots.as_deref(), clock).await;
@@ -75,9 +82,26 @@ pub async fn sync(store: &DeviceStore, clock: &Clock) -> Result<Synced, AgentErr
         if !news {
             break;
         }
-        tree = StoreTree::load(store, &account)?;
+        tree = StoreTree::load(store, &account, clock())?;
     }
     Ok(synced)
+}
+
+/// Renews the certificates fetched by SCEP that are due, whether or not the management replaces them later; the server decides whether it is
+/// time. Each is due in the last quarter of its life, at a moment of its own, and one that was refused rests for a day.
+///
+/// # Errors
+/// [`AgentError::NotJoined`]; those of the store. What becomes of one certificate is told beside its name.
+pub async fn renew_fetched(store: &DeviceStore, clock: &Clock) -> Result<Vec<(String, Enrolment)>, AgentError> {
+    let mut account = store.joined()?;
+    let identity = store.identity(&account.identity)?;
+    let tls_roots = roots(&account, &identity);
+    let mut tree = StoreTree::load(store, &account, clock())?;
+    let done = certificates::renew_due(store, &mut tree, &mut account.fetched_tried, tls_roots.as_deref(), clock).await?;
+    if !done.is_empty() {
+        keep(store, &account, &tree)?;
+    }
+    Ok(done)
 }
 
 /// Holds one session of a device without a store, over a connection of its own; returns how many messages it sent.
@@ -123,8 +147,9 @@ async fn say_goodbye(account: &Account, identity: &Identity, key: &DeviceKey) ->
 
 async fn leave_now(store: &DeviceStore, account: &Account) -> Result<(), AgentError> {
     let ids: Vec<_> = std::iter::once(&account.identity).chain(&account.retiring).cloned().collect();
-    let store = store.clone();
+    let (store, account) = (store.clone(), account.clone());
     blocking(move || {
+        StoreTree::load(&store, &account, account.joined_at)?.remove_brought()?;
         store.remove_account()?;
         ids.iter().try_for_each(|id| store.remove_identity(id))
     })
@@ -226,6 +251,6 @@ fn credentials(credential: &Credential) -> DeviceCredentials {
 /// When a device that keeps its schedule has its next session.
 #[must_use]
 pub fn next_session(account: &Account) -> Timestamp {
-    let minutes = i64::from(account.poll_minutes.unwrap_or(480).max(1));
+    let minutes = i64::from(account.poll.pause(account.polled));
     account.synced_at.unwrap_or(account.joined_at) + lanyard_model::time::Span::from_secs(60 * minutes)
 }

@@ -9,11 +9,12 @@ use lanyard_mdm::{
 use lanyard_model::time::Timestamp;
 use lanyard_pki::certificate::Certificate;
 
-use super::account::Account;
+use super::{
+    account::{Account, Poll, Turns},
+    pfx,
+};
 use crate::{error::AgentError, store::DeviceStore};
 
-/// Windows' `ERROR_NOT_SUPPORTED`.
-const NOT_SUPPORTED: u32 = 0x8007_0032;
 /// Windows' `E_FAIL`.
 const FAILED: u32 = 0x8000_4005;
 
@@ -27,6 +28,8 @@ pub(crate) struct StoreTree {
     pub(crate) renew_now: bool,
     /// What is put off until the Atomic ends.
     put_off: Option<Vec<Change>>,
+    /// When it was loaded.
+    now: Timestamp,
 }
 
 /// Something outside the tree.
@@ -35,12 +38,16 @@ enum Change {
     Trust(Box<Certificate>),
     Distrust(Box<Certificate>),
     Enrol(LocUri),
+    /// A PKCS#12 file was given.
+    Import(LocUri),
+    /// A certificate with its key is to go, as its node showed it.
+    Remove(LocUri, Box<MemoryTree>),
     RenewNow,
 }
 
 impl StoreTree {
     /// The tree as it is: what was set before, and what the store holds.
-    pub(crate) fn load(store: &DeviceStore, account: &Account) -> Result<Self, AgentError> {
+    pub(crate) fn load(store: &DeviceStore, account: &Account, now: Timestamp) -> Result<Self, AgentError> {
         let mut memory = MemoryTree::new();
         for (uri, value) in store.load_nodes()? {
             // Nodes of an older program that this one does not know are of no use.
@@ -55,15 +62,13 @@ impl StoreTree {
                 show(&mut memory, &["CertificateStore", &place.to_ascii_uppercase(), "System"], certificate);
             }
         }
-        for identity in store.identities()? {
-            show(&mut memory, &["CertificateStore", "MY", "User"], &identity.certificate);
-        }
+        show_identities(&mut memory, store)?;
         own(&mut memory, account);
         if let Ok(identity) = store.identity(&account.identity) {
             let uri = LocUri::device(&["Vendor", "MSFT", "CertificateStore", "MY", "WSTEP", "CertThumprint"]);
             memory.set(&uri, &thumbprint(identity.certificate.der()));
         }
-        Ok(Self { memory, store: store.clone(), enrolments: Vec::new(), renew_now: false, put_off: None })
+        Ok(Self { memory, store: store.clone(), enrolments: Vec::new(), renew_now: false, put_off: None, now })
     }
 
     /// Keeps what was set.
@@ -73,6 +78,34 @@ impl StoreTree {
         let nodes = self.memory.nodes().filter(|(uri, _)| kept(uri) || settings(uri));
         let nodes: Vec<_> = nodes.map(|(uri, value)| (uri.to_string(), value.map(str::to_owned))).collect();
         self.store.save_nodes(&nodes)
+    }
+
+    /// What the server has changed of the account takes effect.
+    pub(crate) fn tell(&self, account: &mut Account) {
+        let number = |names: &[&str]| self.memory.value(&LocUri::device(names))?.trim().parse::<u32>().ok();
+        let poll = ["Vendor", "MSFT", "DMClient", "Provider", &account.provider_id, "Poll"];
+        let turns = |(count, minutes): (&str, &str)| {
+            let value = |name: &str| number(&[&poll[..], &[name]].concat()).unwrap_or(0);
+            Turns { count: value(count), minutes: value(minutes) }
+        };
+        let [first, second, remaining] = POLL.map(turns);
+        let told = Poll { first, second, remaining };
+        if told != account.poll {
+            account.poll = told;
+            account.polled = 0;
+        }
+        let renew = |name: &'static str| [&RENEW[..], &[name]].concat();
+        if let Some(days) = number(&renew("RenewPeriod")) {
+            account.renewal.period_days = days;
+        }
+        if let Some(days) = number(&renew("RetryInterval")) {
+            account.renewal.retry_days = days;
+        }
+        let text = |name: &'static str| self.memory.value(&LocUri::device(&renew(name)));
+        if let Some(automatic) = text("ROBOSupport") {
+            account.renewal.automatic = matches!(automatic.trim(), "true" | "1");
+        }
+        account.renewal.server_url = text("ServerURL").filter(|url| !url.is_empty());
     }
 
     /// The value of a leaf.
@@ -90,10 +123,24 @@ impl StoreTree {
         self.memory.unset(uri);
     }
 
+    fn show_own(&mut self) -> Result<(), AgentError> {
+        show_identities(&mut self.memory, &self.store)
+    }
+
+    /// Removes every certificate with its key that the management brought, besides the identity.
+    pub(crate) fn remove_brought(&self) -> Result<(), AgentError> {
+        let nodes = self.scep_nodes().into_iter().chain(self.nodes_of("PFXCertInstall"));
+        nodes.into_iter().try_for_each(|node| pfx::remove(&self.store, &self.memory, &node))
+    }
+
     /// SCEP enrolments by their nodes, in both trees.
     pub(crate) fn scep_nodes(&self) -> Vec<LocUri> {
+        self.nodes_of("SCEP")
+    }
+
+    fn nodes_of(&self, kind: &str) -> Vec<LocUri> {
         let bases =
-            [Scope::Device, Scope::User].map(|scope| LocUri::new(scope, &["Vendor", "MSFT", "ClientCertificateInstall", "SCEP"]));
+            [Scope::Device, Scope::User].map(|scope| LocUri::new(scope, &["Vendor", "MSFT", "ClientCertificateInstall", kind]));
         let below = |base: &LocUri| {
             let names = self.memory.children(base).unwrap_or_default();
             names.iter().map(|name| base.child(name)).collect::<Vec<_>>()
@@ -109,7 +156,9 @@ impl StoreTree {
             | ["Vendor", "MSFT", "CertificateStore", "ROOT" | "CA", "System", _, "EncodedCertificate"] => {
                 certificate(value.unwrap_or_default()).map(|one| Some(Change::Trust(Box::new(one))))
             }
-            ["Vendor", "MSFT", "ClientCertificateInstall", "PFXCertInstall", ..] => Err(TreeError::Failed(NOT_SUPPORTED)),
+            ["Vendor", "MSFT", "ClientCertificateInstall", "PFXCertInstall", _, "PFXCertBlob"] => {
+                Ok(uri.parent().map(Change::Import))
+            }
             _ => Ok(None),
         }
     }
@@ -142,9 +191,26 @@ impl StoreTree {
                 self.enrolments.push(node);
             }
             Change::RenewNow => self.renew_now = true,
+            Change::Import(node) => {
+                pfx::import(&self.store, &mut self.memory, &node, self.now);
+                self.show_own().map_err(failed)?;
+            }
+            Change::Remove(node, before) => {
+                pfx::remove(&self.store, &before, &node).map_err(failed)?;
+                self.show_own().map_err(failed)?;
+            }
         }
         Ok(())
     }
+}
+
+/// Shows every certificate whose key the device has.
+fn show_identities(memory: &mut MemoryTree, store: &DeviceStore) -> Result<(), AgentError> {
+    memory.unset(&LocUri::device(&["Vendor", "MSFT", "CertificateStore", "MY", "User"]));
+    for identity in store.identities()? {
+        show(memory, &["CertificateStore", "MY", "User"], &identity.certificate);
+    }
+    Ok(())
 }
 
 /// What every session can read about the device.
@@ -162,7 +228,45 @@ fn own(memory: &mut MemoryTree, account: &Account) {
     if let Some(id) = &account.ent_dmid {
         set(&[&provider[..], &["EntDMID"]].concat(), id);
     }
+    if let Some(signed) = &account.signed_ent_dmid {
+        set(&[&provider[..], &["SignedEntDMID"]].concat(), signed);
+    }
+    if let Some(at) = account.renewed_at {
+        set(&[&provider[..], &["CertRenewTimeStamp"]].concat(), &at.to_string());
+    }
+    for (names, turns) in POLL.iter().zip([account.poll.first, account.poll.second, account.poll.remaining]) {
+        set(&[&provider[..], &["Poll", names.0]].concat(), &turns.count.to_string());
+        set(&[&provider[..], &["Poll", names.1]].concat(), &turns.minutes.to_string());
+    }
+    let renewal = &account.renewal;
+    let status = match (renewal.error, account.renewed_at) {
+        (0, None) => "0",
+        (0, Some(_)) => "2",
+        _ => "3",
+    };
+    let values = [
+        ("RenewPeriod", renewal.period_days.to_string()),
+        ("RetryInterval", renewal.retry_days.to_string()),
+        ("ROBOSupport", renewal.automatic.to_string()),
+        ("Status", status.to_owned()),
+        ("ErrorCode", renewal.error.cast_signed().to_string()),
+    ];
+    for (name, value) in values {
+        set(&[&RENEW[..], &[name]].concat(), &value);
+    }
+    if let Some(url) = &renewal.server_url {
+        set(&[&RENEW[..], &["ServerURL"]].concat(), url);
+    }
 }
+
+/// Names of the nodes of the three schedules.
+const POLL: [(&str, &str); 3] = [
+    ("NumberOfFirstRetries", "IntervalForFirstSetOfRetries"),
+    ("NumberOfSecondRetries", "IntervalForSecondSetOfRetries"),
+    ("NumberOfRemainingScheduledRetries", "IntervalForRemainingScheduledRetries"),
+];
+/// Where the settings of the renewal are.
+const RENEW: [&str; 6] = ["Vendor", "MSFT", "CertificateStore", "MY", "WSTEP", "Renew"];
 
 /// Shows a certificate under its thumbprint.
 fn show(memory: &mut MemoryTree, place: &[&str], certificate: &Certificate) {
@@ -223,6 +327,10 @@ impl ManagementTree for StoreTree {
         let held = self.memory.value(&uri.child("EncodedCertificate")).filter(|_| trusted);
         if let Some(certificate) = held.and_then(|text| certificate(&text).ok()) {
             self.do_or_put_off(Change::Distrust(Box::new(certificate)))?;
+        }
+        let names: Vec<&str> = uri.names().collect();
+        if matches!(names.as_slice(), ["Vendor", "MSFT", "ClientCertificateInstall", "SCEP" | "PFXCertInstall", _]) {
+            self.do_or_put_off(Change::Remove(uri.clone(), Box::new(self.memory.clone())))?;
         }
         self.memory.delete(uri)
     }

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use lanyard_server::{
     api::{
         fleet_types::{
-            EnrollmentView, FleetCertificate, FleetDetails, FleetDevice, FleetJob, PushOrder, RenewOrder, UnenrollOrder,
+            BlockOrder, EnrollmentView, FleetCertificate, FleetDetails, FleetDevice, FleetJob, PushOrder, RenewOrder,
+            UnenrollOrder,
         },
         types::Device,
     },
@@ -82,7 +83,7 @@ pub enum FleetCommand {
         /// Job, see 'lanyard fleet jobs'.
         job: String,
     },
-    /// Have a device leave the management at its next session. Its identity is then revoked.
+    /// Have a device leave the management at its next session. Its identity, and the certificates it got, are then revoked.
     #[command(
         after_help = "Examples:\n  lanyard fleet unenroll --dir ca L-0007\n  lanyard fleet unenroll --dir ca L-0007 --now    \
         the device is lost: end it without its help"
@@ -95,6 +96,9 @@ pub enum FleetCommand {
         /// End the enrolment at once and revoke the identity. What the device was given stays on it.
         #[arg(long)]
         now: bool,
+        /// Do not revoke the certificates that the device got through the management.
+        #[arg(long)]
+        keep_certificates: bool,
     },
     /// Add a device, or replace the record of one.
     #[command(
@@ -116,13 +120,18 @@ pub enum FleetCommand {
         /// Inventory id.
         id: String,
     },
-    /// Refuse everything to a device from now on: certificates, sessions, renewals.
-    #[command(after_help = "Example:\n  lanyard fleet block --dir ca L-0007")]
+    /// Refuse everything to a device from now on: certificates, sessions, renewals. The certificates it got through the management are revoked.
+    #[command(
+        after_help = "Examples:\n  lanyard fleet block --dir ca L-0007\n  lanyard fleet block --dir ca L-0007 --keep-certificates"
+    )]
     Block {
         #[command(flatten)]
         target: Target,
         /// Device.
         id: String,
+        /// Do not revoke the certificates that the device got through the management.
+        #[arg(long)]
+        keep_certificates: bool,
     },
     /// Let a blocked device ask again.
     #[command(after_help = "Example:\n  lanyard fleet unblock --dir ca L-0007")]
@@ -228,8 +237,9 @@ pub async fn run(command: FleetCommand) -> ExitCode {
                 Err(error) => error.report(),
             }
         }
-        FleetCommand::Unenroll { target, device, now } => {
-            match target.post::<_, EnrollmentView>(&path(&device, "/unenroll"), &UnenrollOrder { now }).await {
+        FleetCommand::Unenroll { target, device, now, keep_certificates } => {
+            let order = UnenrollOrder { now, keep_certificates };
+            match target.post::<_, EnrollmentView>(&path(&device, "/unenroll"), &order).await {
                 Ok(_) if now => done("the enrolment is over, its identity is revoked"),
                 Ok(_) => done("the device leaves at its next session"),
                 Err(error) => error.report(),
@@ -238,8 +248,17 @@ pub async fn run(command: FleetCommand) -> ExitCode {
         FleetCommand::Import(arguments) => import::run("devices", arguments).await,
         FleetCommand::Remove { target, id } => removed(target.delete(&format!("/devices/{}", encode(&id))).await, "device", &id),
         FleetCommand::Add(arguments) => add(arguments).await,
-        FleetCommand::Block { target, id } => set_blocked(&target, &id, "block").await,
-        FleetCommand::Unblock { target, id } => set_blocked(&target, &id, "unblock").await,
+        FleetCommand::Block { target, id, keep_certificates } => {
+            match target.post::<_, usize>(&path(&id, "/block"), &BlockOrder { keep_certificates }).await {
+                Ok(0) => saved("device", &id),
+                Ok(count) => done(&format!("{id} is blocked; certificates revoked: {count}")),
+                Err(error) => error.report(),
+            }
+        }
+        FleetCommand::Unblock { target, id } => match target.post::<_, bool>(&path(&id, "/unblock"), &()).await {
+            Ok(_) => saved("device", &id),
+            Err(error) => error.report(),
+        },
     }
 }
 
@@ -392,13 +411,6 @@ async fn add(arguments: AddDevice) -> ExitCode {
     };
     match target.put::<_, Device>("/devices", &device).await {
         Ok(device) => saved("device", device.id.as_str()),
-        Err(error) => error.report(),
-    }
-}
-
-async fn set_blocked(target: &Target, id: &str, word: &str) -> ExitCode {
-    match target.post::<_, bool>(&path(id, &format!("/{word}")), &()).await {
-        Ok(_) => saved("device", id),
         Err(error) => error.report(),
     }
 }

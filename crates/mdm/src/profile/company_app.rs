@@ -1,6 +1,6 @@
 //! Company apps of Windows Phone 8.x (`EnterpriseAppManagement`).
 
-use super::job::{Expect, Job, OnConflict, add, atomic, exec, expect};
+use super::job::{Expect, Job, OnConflict, add, atomic, delete, exec, expect};
 use crate::{
     csp::{Format, LocUri, Scope, escape_segment},
     syncml::Item,
@@ -21,12 +21,17 @@ pub struct CompanyToken {
 }
 
 impl CompanyToken {
-    /// Installs it.
+    /// Installs it, over another one of the same company. The certificate's subject cannot be changed: where there is one, what is there goes
+    /// first, with its apps.
     #[must_use]
     pub fn install(&self) -> Job {
         let base = base(&self.enterprise_id);
         let leaf = |name: &str, value: &str| add(Item::value(base.child(name), Format::Chr, value));
-        let mut commands = vec![leaf("EnrollmentToken", &self.token)];
+        let mut commands = Vec::new();
+        if self.certificate_subject.is_some() {
+            commands.push(delete(&base));
+        }
+        commands.push(leaf("EnrollmentToken", &self.token));
         if let Some(subject) = &self.certificate_subject {
             commands.push(leaf("CertificateSearchCriteria", &url_encode(subject)));
         }
@@ -35,8 +40,15 @@ impl CompanyToken {
             expect(&base.child("EnrollmentToken"), Expect::Value(self.token.clone())),
             expect(&base.child("Status"), Expect::Value("0".to_owned())),
         ];
-        Job::change(Scope::Device, commands, proof).on_conflict(OnConflict::Keep)
+        Job::change(Scope::Device, commands, proof).on_conflict(OnConflict::Switch)
     }
+}
+
+/// Removes a company's token and its apps.
+#[must_use]
+pub fn remove(enterprise_id: &str) -> Job {
+    let base = base(enterprise_id);
+    Job::change(Scope::Device, vec![delete(&base)], vec![expect(&base, Expect::Absent)])
 }
 
 /// An app to install or update.

@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Where the key goes (`KeyLocation`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum KeyLocation {
     /// 1: into the TPM, or not at all.
     Tpm,
@@ -76,6 +77,14 @@ impl PfxProfile {
             expect(&node.child("Thumbprint"), Expect::Present),
         ];
         Job::change(self.scope, vec![atomic(commands)], proof)
+    }
+
+    /// Installs it in place of whatever is under the same id, which goes first with its certificate and key.
+    #[must_use]
+    pub fn install_anew(&self) -> Job {
+        let mut job = self.install();
+        job.commands.insert(0, delete(&node(self.scope, &self.id)));
+        job
     }
 }
 

@@ -13,7 +13,7 @@ mod request;
 mod response;
 mod security;
 pub mod signature;
-mod time;
+pub mod time;
 
 pub use action::{Action, CONTENT_TYPE};
 pub use fault::{DeviceEnrollmentServiceError, ErrorType, Fault, HTTP_STATUS_OF_FAULTS, Subcode};

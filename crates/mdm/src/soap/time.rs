@@ -4,7 +4,8 @@ use lanyard_model::time::Timestamp;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Reads a time; nothing without a zone.
-pub(super) fn decode(text: &str) -> Option<Timestamp> {
+#[must_use]
+pub fn decode(text: &str) -> Option<Timestamp> {
     let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok().map(Timestamp)
 }

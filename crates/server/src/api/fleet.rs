@@ -24,7 +24,8 @@ use serde::Deserialize;
 use super::{
     challenges::field,
     fleet_types::{
-        EnrollmentView, FleetCertificate, FleetDetails, FleetDevice, FleetJob, Given, PushOrder, RenewOrder, UnenrollOrder,
+        BlockOrder, EnrollmentView, FleetCertificate, FleetDetails, FleetDevice, FleetJob, Given, PushOrder, RenewOrder,
+        UnenrollOrder,
     },
     problem::ApiResult,
     router::actor,
@@ -290,15 +291,19 @@ pub async fn push(
     Ok(Json(jobs.iter().map(job_view).collect()))
 }
 
-/// `POST /fleet/{device}/block`.
-pub async fn block(State(server): State<Arc<Server>>, Path(device): Path<String>, extensions: Extensions) -> ApiResult<bool> {
-    flow::set_blocked(&server, &device, true, &actor(&extensions)).await?;
-    Ok(Json(true))
+/// `POST /fleet/{device}/block`: how many certificates were revoked.
+pub async fn block(
+    State(server): State<Arc<Server>>,
+    Path(device): Path<String>,
+    extensions: Extensions,
+    Json(order): Json<BlockOrder>,
+) -> ApiResult<usize> {
+    Ok(Json(flow::set_blocked(&server, &device, true, order.keep_certificates, &actor(&extensions)).await?))
 }
 
 /// `POST /fleet/{device}/unblock`.
 pub async fn unblock(State(server): State<Arc<Server>>, Path(device): Path<String>, extensions: Extensions) -> ApiResult<bool> {
-    flow::set_blocked(&server, &device, false, &actor(&extensions)).await?;
+    flow::set_blocked(&server, &device, false, true, &actor(&extensions)).await?;
     Ok(Json(true))
 }
 
@@ -309,7 +314,7 @@ pub async fn unenroll(
     extensions: Extensions,
     Json(order): Json<UnenrollOrder>,
 ) -> ApiResult<EnrollmentView> {
-    let enrollment = flow::unenroll(&server, &device, order.now, &actor(&extensions)).await?;
+    let enrollment = flow::unenroll(&server, &device, order.now, order.keep_certificates, &actor(&extensions)).await?;
     Ok(Json(enrollment_view(&enrollment, server.now())))
 }
 

@@ -168,4 +168,14 @@ pub struct RenewOrder {
 pub struct UnenrollOrder {
     /// At once, without the device.
     pub now: bool,
+    /// The certificates that it got through the management stay good.
+    pub keep_certificates: bool,
+}
+
+/// What to do with what a blocked device has.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct BlockOrder {
+    /// The certificates that it got through the management stay good.
+    pub keep_certificates: bool,
 }

@@ -18,5 +18,6 @@ pub mod scep;
 mod scep_certificates;
 mod scep_evidence;
 pub mod sign_in;
+pub mod sign_in_elsewhere;
 pub mod throttle;
 pub mod tls;

@@ -8,10 +8,10 @@ use axum::{
 };
 use lanyard_mdm::discovery::DISCOVERY_PATH;
 
-use super::{enrollment, health, management, ndes_page, pki, scep, sign_in};
+use super::{enrollment, health, management, ndes_page, pki, scep, sign_in, sign_in_elsewhere};
 use crate::{
     api,
-    mdm::addresses::{AUTHENTICATION_PATH, ENROLLMENT_PATH, MANAGEMENT_PATH, POLICY_PATH},
+    mdm::addresses::{AUTHENTICATION_PATH, CALLBACK_PATH, ENROLLMENT_PATH, MANAGEMENT_PATH, POLICY_PATH},
     state::Server,
 };
 
@@ -43,6 +43,7 @@ pub fn secure(server: Arc<Server>) -> Router {
     common()
         .merge(enrolment())
         .route(AUTHENTICATION_PATH, get(sign_in::page).post(sign_in::submit))
+        .route(CALLBACK_PATH, get(sign_in_elsewhere::callback))
         .route("/certsrv/mscep_admin/", page())
         .route("/certsrv/mscep_admin", page())
         .merge(remote)

@@ -19,14 +19,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lanyard_mdm::discovery::sign_in::{final_page, is_acceptable_appru};
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    id::RequestId,
+    id::{RequestId, UserName},
     secret::SecretText,
     time::{Span, Timestamp},
 };
 use lanyard_pki::crypto::digest::{constant_time_eq, hmac_sha256, sha256};
 use serde::Deserialize;
 
-use super::{body::read_body, client_address::client_address};
+use super::{body::read_body, client_address::client_address, sign_in_elsewhere};
 use crate::{
     flow::{device_refusal::ServiceError, device_sign_in::by_password},
     mdm::{Mdm, addresses::AUTHENTICATION_PATH, settings::Authentication, sign_in},
@@ -62,12 +62,16 @@ pub async fn page(State(server): State<Arc<Server>>, Query(opening): Query<Openi
     if !is_acceptable_appru(&opening.appru) {
         return html(StatusCode::BAD_REQUEST, &notice("This page is opened by a device that enrols."), "'none'");
     }
+    if let (Some(oidc), Some(mdm)) = (&server.oidc, &server.mdm) {
+        return sign_in_elsewhere::begin(&server, oidc, mdm, &opening.appru, &opening.login_hint).await;
+    }
     html(StatusCode::OK, &form(&server, &opening.appru, &opening.login_hint, ""), "'self'")
 }
 
 /// `POST /EnrollmentServer/Authentication`.
 pub async fn submit(State(server): State<Arc<Server>>, request: Request) -> Response {
-    let Some(mdm) = offered(&server) else { return StatusCode::NOT_FOUND.into_response() };
+    // Where a provider is configured, nobody signs in here.
+    let Some(mdm) = offered(&server).filter(|_| server.oidc.is_none()) else { return StatusCode::NOT_FOUND.into_response() };
     let source = client_address(&request, &server.config.proxies);
     if !is_from_our_page(mdm, &request) {
         return html(StatusCode::FORBIDDEN, &notice("This form came from another page."), "'none'");
@@ -81,11 +85,17 @@ pub async fn submit(State(server): State<Arc<Server>>, request: Request) -> Resp
     }
     let password = SecretText::new(form_sent.password);
     let signed_in = by_password(&server, mdm, &form_sent.user, &password, source).await;
-    let token = match signed_in {
-        Ok(user) => sign_in::token(&server.fleet_secret, &user.record.name, server.now()),
+    let user = match signed_in {
+        Ok(user) => user.record.name,
         Err(error) => return again(&server, &form_sent.appru, &form_sent.user, &error).await,
     };
-    let written = token.map_err(|e| e.to_string()).and_then(|t| final_page(&form_sent.appru, &t).map_err(|e| e.to_string()));
+    last_page(&server, &form_sent.appru, &user)
+}
+
+/// The page that posts a user's token to the device.
+pub(super) fn last_page(server: &Server, appru: &str, user: &UserName) -> Response {
+    let token = sign_in::token(&server.fleet_secret, user, server.now());
+    let written = token.map_err(|e| e.to_string()).and_then(|t| final_page(appru, &t).map_err(|e| e.to_string()));
     match written {
         // QUIRK(Windows web view): the address of the device's own scheme must be allowed as a form's target.
         Ok(page) => html(StatusCode::OK, page.expose(), "ms-app:"),
@@ -96,7 +106,7 @@ pub async fn submit(State(server): State<Arc<Server>>, request: Request) -> Resp
     }
 }
 
-fn offered(server: &Server) -> Option<&Mdm> {
+pub(super) fn offered(server: &Server) -> Option<&Mdm> {
     server.mdm.as_ref().filter(|mdm| mdm.settings.authentication.contains(&Authentication::Federated))
 }
 
@@ -139,7 +149,7 @@ fn form(server: &Server, appru: &str, user: &str, said: &str) -> String {
     )
 }
 
-fn notice(text: &str) -> String {
+pub(super) fn notice(text: &str) -> String {
     format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Sign in</title></head><body><p>{text}</p></body></html>"
     )
@@ -169,7 +179,7 @@ fn decode(octets: &[u8]) -> Option<Form> {
 }
 
 /// `application/x-www-form-urlencoded`.
-fn unescape(text: &str) -> Option<String> {
+pub(super) fn unescape(text: &str) -> Option<String> {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {
@@ -190,7 +200,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-fn html(status: StatusCode, page: &str, forms: &str) -> Response {
+pub(super) fn html(status: StatusCode, page: &str, forms: &str) -> Response {
     let script = STANDARD.encode(sha256(SCRIPT.as_bytes()));
     let policy = format!(
         "default-src 'none'; script-src 'unsafe-hashes' 'sha256-{script}'; form-action {forms}; frame-ancestors 'none'; base-uri 'none'"

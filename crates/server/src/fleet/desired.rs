@@ -4,11 +4,13 @@ use lanyard_mdm::{
     csp::Scope,
     error::MdmError,
     profile::{
+        company_app::{self, CompanyToken},
         eap_tls::EapTls,
         inventory,
         job::Job,
         mail::{self, MailProfile},
         management::{PollPlan, RenewalSettings, Schedule},
+        pfx::{self, PfxProfile},
         scep::{AlternativeName, ScepProfile},
         trusted_certificate::{self, TrustStore, thumbprint},
         vpn::{self, VpnAuthentication, VpnProfile},
@@ -28,6 +30,7 @@ use lanyard_ra::pattern::{Pattern, Records};
 
 use super::{
     job::{ScepOrder, What},
+    pfx::PfxFile,
     policy::{self, Eap, Loaded, OWN, Scep},
     reconcile::{How, Wanted},
 };
@@ -52,6 +55,12 @@ pub struct Circumstances<'a> {
     pub plain_listing: bool,
     /// For each `[[scep]]` in its order: what a challenge would bind, and the issuing authority, DER; or why there can be none.
     pub bindings: Vec<Result<(Binding, Vec<u8>), String>>,
+    /// For each `[[pfx]]` in its order: its file, or why there is none.
+    pub files: Vec<Result<PfxFile, String>>,
+    /// When devices call by what they were told at enrolment, where that is known.
+    pub enrolled_poll: Option<PollPlan>,
+    /// How this one renews by what it was told at enrolment.
+    pub enrolled_renewal: RenewalSettings,
 }
 
 /// What a device shall have, and what of the policy cannot be had for it, with the reason.
@@ -83,8 +92,39 @@ pub fn desired(policy: &Loaded, of: &Circumstances<'_>) -> Desired {
     for one in &policy.file.mail {
         account(one, of, &mut out);
     }
+    for (one, file) in policy.file.pfx.iter().zip(&of.files) {
+        with_key(one, file, &mut out);
+    }
+    for (one, token) in policy.file.company_token.iter().zip(&policy.tokens) {
+        let profile = CompanyToken {
+            enterprise_id: one.enterprise_id.clone(),
+            token: token.clone(),
+            certificate_subject: one.certificate_subject.clone(),
+            crl_check: one.crl_check,
+        };
+        let (key, purpose) = (format!("company-token/{}", one.enterprise_id), format!("company token {}", one.enterprise_id));
+        out.once(key, purpose, Vec::new(), profile.install(), Some(company_app::remove(&one.enterprise_id)));
+    }
     settings(policy, of, &mut out);
     out
+}
+
+fn with_key(one: &policy::Pfx, file: &Result<PfxFile, String>, out: &mut Desired) {
+    let key = format!("pfx/{}", one.name);
+    match file {
+        Err(problem) => out.impossible.push((key, problem.clone())),
+        Ok(file) => {
+            let profile = PfxProfile {
+                id: one.name.clone(),
+                scope: one.scope,
+                key_location: one.key_location.clone(),
+                pfx: file.octets.clone(),
+                password: file.password.expose().to_owned(),
+            };
+            let undo = pfx::remove(one.scope, &one.name);
+            out.once(key, format!("certificate with key {}", one.name), Vec::new(), profile.install_anew(), Some(undo));
+        }
+    }
 }
 
 impl Desired {
@@ -302,7 +342,8 @@ fn settings(policy: &Loaded, of: &Circumstances<'_>, out: &mut Desired) {
             remaining: schedule(0, poll.interval),
             on_login: poll.on_login,
         };
-        out.once("poll".into(), "when the device calls".into(), Vec::new(), plan.set(of.provider_id), None);
+        let undo = of.enrolled_poll.map(|plan| plan.set(of.provider_id));
+        out.once("poll".into(), "when the device calls".into(), Vec::new(), plan.set(of.provider_id), undo);
     }
     if let Some(renewal) = &policy.file.renewal {
         let days = |span: Span| u32::try_from(span.secs() / 86_400).unwrap_or(1000);
@@ -312,7 +353,8 @@ fn settings(policy: &Loaded, of: &Circumstances<'_>, out: &mut Desired) {
             robo: None,
             server_url: None,
         };
-        out.once("renewal".into(), "how the identity is renewed".into(), Vec::new(), settings.set(), None);
+        let undo = Some(of.enrolled_renewal.set());
+        out.once("renewal".into(), "how the identity is renewed".into(), Vec::new(), settings.set(), undo);
     }
     for scope in [Scope::Device, Scope::User] {
         let job = if of.plain_listing { inventory::names(scope) } else { inventory::query(scope) };

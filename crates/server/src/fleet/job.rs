@@ -50,6 +50,8 @@ pub enum What {
     Scep(ScepOrder),
     /// Which certificates there are in a tree.
     Inventory(Scope),
+    /// What a device shows after it renewed its identity.
+    ReAssociation,
     /// The end.
     Unenroll,
 }

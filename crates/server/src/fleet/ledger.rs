@@ -52,6 +52,8 @@ pub struct Ledger {
     pub entries: BTreeMap<String, Entry>,
     /// The device does not answer `?list=StructData`: its certificates are asked for store by store.
     pub plain_listing: bool,
+    /// Serial number of the retired identity after which the device was asked for its proof of having had it (`SignedEntDMID`).
+    pub asked_after: Option<SerialNumber>,
 }
 
 /// One thing that a device was given, or is to be given.
@@ -81,6 +83,9 @@ pub struct Entry {
     /// For SCEP: the certificate that the device fetched.
     #[serde(default)]
     pub certificate: Option<Fetched>,
+    /// Certificates before it that may still live.
+    #[serde(default)]
+    pub former: Vec<Fetched>,
     /// An administrator wants it anew.
     #[serde(default)]
     pub again: bool,
@@ -100,7 +105,7 @@ pub enum Progress {
     TakenBack,
 }
 
-/// A certificate that a device fetched by SCEP.
+/// A certificate that a device fetched by SCEP, or that it was given with its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fetched {

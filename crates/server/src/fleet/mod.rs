@@ -9,6 +9,8 @@ pub mod desired;
 pub mod inventory;
 pub mod job;
 pub mod ledger;
+pub mod network;
+pub mod pfx;
 pub mod policy;
 pub mod reconcile;
 pub mod sealed;

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use lanyard_mdm::{
     csp::Scope,
-    profile::{eap_tls::Eku, scep::KeyProtection, trusted_certificate::TrustStore, vpn::Tunnel, wifi::Security},
+    profile::{
+        eap_tls::Eku, pfx::KeyLocation, scep::KeyProtection, trusted_certificate::TrustStore, vpn::Tunnel, wifi::Security,
+    },
 };
 use lanyard_model::{
     id::{ProfileName, TemplateName},
@@ -51,6 +53,12 @@ pub struct FleetPolicy {
     /// Mail accounts.
     #[serde(default)]
     pub mail: Vec<Mail>,
+    /// Certificates that come with their key.
+    #[serde(default)]
+    pub pfx: Vec<Pfx>,
+    /// Tokens for company apps.
+    #[serde(default)]
+    pub company_token: Vec<CompanyToken>,
     /// When the devices call; absent: as they were told at enrolment.
     #[serde(default)]
     pub poll: Option<Poll>,
@@ -188,6 +196,41 @@ pub struct Mail {
     pub domain: String,
 }
 
+/// A certificate with its key, from a PKCS#12 file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Pfx {
+    /// Names it in this file and on the device.
+    pub name: String,
+    /// The file, in the data directory or absolute. The path may have the variables of templates, such as `pfx/{user.name}.p12`: then each
+    /// device gets its own, and one for which there is no file gets none.
+    pub file: String,
+    /// File with its password; the same variables.
+    pub password_file: String,
+    /// The device's store or the user's.
+    #[serde(default = "device")]
+    pub scope: Scope,
+    /// Where the key goes.
+    #[serde(default = "software")]
+    pub key_location: KeyLocation,
+}
+
+/// The token with which devices install a company's apps (Windows Phone 8.x, IoT Core).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CompanyToken {
+    /// `EnterpriseID`.
+    pub enterprise_id: String,
+    /// File with the token, in the data directory or absolute.
+    pub token_file: PathBuf,
+    /// Subject of the certificate that is shown to the download server.
+    #[serde(default)]
+    pub certificate_subject: Option<String>,
+    /// Whether that server's certificate is checked for revocation.
+    #[serde(default)]
+    pub crl_check: bool,
+}
+
 /// When devices call. Spans are whole minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -244,6 +287,9 @@ const fn retry_count() -> u32 {
 const fn retry_delay() -> Span {
     Span::from_secs(300)
 }
+const fn software() -> KeyLocation {
+    KeyLocation::Software { exportable: false }
+}
 const fn wpa2() -> Security {
     Security::Wpa2
 }
@@ -264,6 +310,8 @@ pub struct Loaded {
     pub file: FleetPolicy,
     /// The certificates of `[[trust]]` in their order, DER.
     pub certificates: Vec<Vec<u8>>,
+    /// The tokens of `[[company-token]]` in their order.
+    pub tokens: Vec<String>,
 }
 
 /// Every file, by profile.
@@ -287,7 +335,13 @@ impl FleetPolicies {
             check(&file, policy).map_err(fault)?;
             let read = |trust: &Trust| read_certificate(&installation.dir().join(&trust.file));
             let certificates = file.trust.iter().map(read).collect::<Result<_, _>>()?;
-            all.insert(file.name.clone(), Loaded { file, certificates });
+            let read = |token: &CompanyToken| read_token(&installation.dir().join(&token.token_file));
+            let tokens = file.company_token.iter().map(read).collect::<Result<_, _>>()?;
+            for pfx in &file.pfx {
+                super::pfx::check(pfx, installation.dir())
+                    .map_err(|problem| fault(format!("pfx \"{}\": {problem}", pfx.name)))?;
+            }
+            all.insert(file.name.clone(), Loaded { file, certificates, tokens });
         }
         Ok(Self(all))
     }
@@ -323,6 +377,22 @@ fn read_certificate(path: &std::path::Path) -> Result<Vec<u8>, ServerError> {
     certificate_of(&octets).map_err(|problem| ServerError::Config { path: path.to_owned(), problem })
 }
 
+fn read_token(path: &std::path::Path) -> Result<String, ServerError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ServerError::File { action: "read", path: path.to_owned(), source })?;
+    let token = text.trim();
+    if token.is_empty() || token.len() > 64 * 1024 {
+        let problem = "a token has 1 to 65536 characters".to_owned();
+        return Err(ServerError::Config { path: path.to_owned(), problem });
+    }
+    Ok(token.to_owned())
+}
+
+/// What names something on devices.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
 fn check(file: &FleetPolicy, policy: &Policy) -> Result<(), String> {
     if file.format != 1 {
         return Err(format!("format = {} is not known; write format = 1", file.format));
@@ -334,9 +404,7 @@ fn check(file: &FleetPolicy, policy: &Policy) -> Result<(), String> {
     let mut names: Vec<&str> = Vec::new();
     for scep in &file.scep {
         let text = &scep.name;
-        let good =
-            !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !good || names.contains(&text.as_str()) {
+        if !is_name(text) || names.contains(&text.as_str()) {
             return Err(format!("scep.name = \"{text}\" must be 1 to 40 letters, digits, - and _, and another one each time"));
         }
         names.push(text);
@@ -391,6 +459,22 @@ fn check(file: &FleetPolicy, policy: &Policy) -> Result<(), String> {
         {
             Pattern::parse(text).map_err(|problem| format!("mail: \"{text}\": {problem}"))?;
         }
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for name in file.pfx.iter().map(|pfx| &pfx.name) {
+        if !is_name(name) || names.contains(&name.as_str()) {
+            return Err(format!("pfx.name = \"{name}\" must be 1 to 40 letters, digits, - and _, and another one each time"));
+        }
+        names.push(name);
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for name in file.company_token.iter().map(|token| &token.enterprise_id) {
+        if !is_name(name) || names.contains(&name.as_str()) {
+            return Err(format!(
+                "company-token.enterprise-id = \"{name}\" must be 1 to 40 letters, digits, - and _, and another one each time"
+            ));
+        }
+        names.push(name);
     }
     if let Some(poll) = &file.poll
         && (poll.first_sessions == 0 || ![poll.first_interval, poll.second_interval, poll.interval].into_iter().all(minute))

@@ -8,7 +8,7 @@ use lanyard_model::{
 
 use super::{
     job::{ScepOrder, StoredJob, What},
-    ledger::{Entry, Ledger, Progress},
+    ledger::{Entry, Fetched, Ledger, Progress},
 };
 
 /// Something that a device shall have.
@@ -153,6 +153,7 @@ fn begin(wanted: &Wanted, before: Option<Entry>, now: Timestamp, placeholder: Jo
         generation: before.as_ref().map_or(0, |b| b.generation) + 1,
         replaced: Vec::new(),
         certificate: None,
+        former: before.as_ref().map(|b| former(b, now)).unwrap_or_default(),
         again: false,
     };
     let mut stored = match &wanted.how {
@@ -178,6 +179,12 @@ fn begin(wanted: &Wanted, before: Option<Entry>, now: Timestamp, placeholder: Jo
     stored.key = Some(wanted.key.clone());
     stored.after.clone_from(&wanted.after);
     (stored, entry)
+}
+
+/// Certificates of an entry that have not ended.
+fn former(before: &Entry, now: Timestamp) -> Vec<Fetched> {
+    let all = before.former.iter().chain(&before.certificate);
+    all.filter(|certificate| certificate.not_after >= now).cloned().collect()
 }
 
 /// Takes back what is no longer wanted.

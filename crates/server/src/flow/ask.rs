@@ -8,7 +8,7 @@ use std::time::Duration;
 use lanyard_model::{
     challenge::ChallengeId,
     enroll::EnrollRequest,
-    id::{DeviceId, TemplateName, UserName},
+    id::{DeviceId, ProfileName, TemplateName, UserName},
     name::DistinguishedName,
     request::{RequestContext, RequestRecord},
     san::SubjectAltName,
@@ -259,4 +259,9 @@ pub async fn tell_first(server: &Server, request: &EnrollRequest, grant: &Grant,
         told.map_err(|error| format!("module {}: {error}", module.kind()))?;
     }
     Ok(())
+}
+
+/// Whether a module must know of a success before it is stored.
+pub fn tells_first(server: &Server, profile: &ProfileName) -> bool {
+    server.modules().of(profile).iter().any(|module| module.must_know_first())
 }

@@ -21,7 +21,10 @@ use lanyard_pki::{
 
 use crate::{
     error::ServerError,
-    mdm::{Mdm, settings::minutes},
+    mdm::{
+        Mdm,
+        settings::{SessionCredentials, minutes},
+    },
     state::Server,
 };
 
@@ -41,11 +44,13 @@ pub fn credentials_context(enrollment: EnrollmentId) -> Vec<u8> {
 pub fn fresh_credentials(server: &Server, enrollment: EnrollmentId) -> Result<(DmCredentials, AppAuth), ServerError> {
     let name = enrollment.to_string();
     let secret = SecretText::new(hex(&random::<24>()?));
-    let nonce = random::<16>()?.to_vec();
+    let basic = server.config.mdm.as_ref().is_some_and(|mdm| mdm.session_credentials == SessionCredentials::Basic);
+    let nonce = if basic { Vec::new() } else { random::<16>()?.to_vec() };
     let inner = SecretBytes::new(cred::inner(&name, secret.expose()).into_bytes());
     let inner = sealing::seal(&server.fleet_secret, &credentials_context(enrollment), &inner)?;
-    let stored = DmCredentials { name: name.clone(), inner, nonce: nonce.clone() };
-    Ok((stored, AppAuth { auth_type: AuthType::Digest, name: Some(name), secret, nonce }))
+    let stored = DmCredentials { name: name.clone(), inner, nonce: nonce.clone(), basic };
+    let auth_type = if basic { AuthType::Basic } else { AuthType::Digest };
+    Ok((stored, AppAuth { auth_type, name: Some(name), secret, nonce }))
 }
 
 /// The document of an enrolment.

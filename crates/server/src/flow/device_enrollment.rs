@@ -36,7 +36,11 @@ use super::{
     subjects,
 };
 use crate::{
-    mdm::{Mdm, settings::days, sign_in},
+    mdm::{
+        Mdm,
+        settings::{SessionCredentials, days},
+        sign_in,
+    },
     state::Server,
 };
 
@@ -128,7 +132,9 @@ pub async fn enroll(server: &Server, mdm: &Mdm, signed_in: SignedIn, wish: &Wish
         enrolled_at: server.now(),
         seen_at: None,
         ended_at: None,
-        credentials: Some(credentials),
+        // The device is told some all the same, because Windows expects them; nobody asks for them then.
+        credentials: (mdm.settings.session_credentials != SessionCredentials::None).then_some(credentials),
+        keep_certificates: false,
     };
     let document =
         device_document::of_enrollment(server, mdm, &enrollment, &signed_in.user.record, &certificate, client_credential)?;

@@ -92,6 +92,17 @@ pub async fn by_password(
     }
 }
 
+/// The user whom an OpenID Connect provider has signed in under this name: one who is known here and may sign in.
+///
+/// # Errors
+/// [`Reason::Credentials`], [`Reason::UserDisabled`]; our own failures.
+pub async fn of_provider(server: &Server, name: &str) -> Result<Known<User>> {
+    match resolve(server, name).await? {
+        Some(user) => enabled(user),
+        None => refuse(Reason::Credentials, format!("the provider signed in {}, who is not known here", printable(name))),
+    }
+}
+
 fn enabled(user: Known<User>) -> Result<Known<User>> {
     if user.record.disabled {
         return refuse(Reason::UserDisabled, format!("the user {} is disabled", user.record.name));

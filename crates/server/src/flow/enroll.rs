@@ -23,7 +23,7 @@ use lanyard_ra::{
     grant::Grant,
     reason::Reason,
 };
-use lanyard_store::ports::{Begun, ChallengeClaim, Intent, Opening, RenewalClaim};
+use lanyard_store::ports::{Begun, ChallengeClaim, Durability, Intent, Opening, RenewalClaim};
 
 use super::{
     adopt::{self, Permission},
@@ -216,6 +216,8 @@ async fn issue(
     let ring = server.keyring.get();
     let authority = ring.authority(&grant.content().issuer)?;
     record.claims = claims(request)?;
+    let stays_here = authority.signs_in_process() && !ask::tells_first(server, &request.profile);
+    let durability = if stays_here { Durability::WithCertificate } else { Durability::BeforeSigning };
     for _ in 0..SERIAL_TRIES {
         let now = server.now();
         let prepared = prepare(authority, &grant, SerialNumber::from_random(random()?), now)?;
@@ -237,6 +239,7 @@ async fn issue(
             }),
             opening: reopened.as_ref().map_or(Opening::New, |r| r.opening.clone()),
             now,
+            durability,
         };
         match server.store.begin_issuance(intent).await? {
             Begun::Done => {

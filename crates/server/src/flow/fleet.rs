@@ -7,7 +7,7 @@ use lanyard_mdm::{
         job::Job,
         management,
         trusted_certificate::{self, TrustStore, thumbprint},
-        wifi::{self, WifiProfile},
+        wifi,
     },
 };
 use lanyard_model::{
@@ -19,12 +19,13 @@ use lanyard_model::{
 use lanyard_pki::{certificate::Certificate, pem};
 use lanyard_store::ports::{EnrollmentChange, EnrollmentFilter, SessionStep};
 
-use super::{management::identities, management_plan::provider_id, revoke::revoke};
+use super::{device_certificates, management::identities, management_plan::provider_id, revoke::revoke};
 use crate::{
     error::ServerError,
     fleet::{
         job::{StoredJob, What},
         ledger::{Kept, Progress},
+        network,
         sealed::RecordKey,
     },
     state::Server,
@@ -40,7 +41,7 @@ pub enum Push {
     Trust(TrustStore, String),
     /// Remove a certificate by its SHA-1.
     Distrust(TrustStore, String),
-    /// A wireless network, as TOML with the keys of the profile.
+    /// A wireless network, as TOML (see [`network`]).
     Wifi(String),
     /// Remove a wireless network.
     RemoveWifi(String),
@@ -112,11 +113,12 @@ fn busy() -> ServerError {
     ServerError::Conflict("the device's record changes all the time; try again".into())
 }
 
-/// Blocks or unblocks a device: its record, and its enrolment if it has one.
+/// Blocks or unblocks a device: its record, and its enrolment if it has one. Unless they are kept, the certificates that a blocked device got
+/// through the management are revoked; how many.
 ///
 /// # Errors
 /// [`ServerError::NotFound`] when neither is known.
-pub async fn set_blocked(server: &Server, text: &str, blocked: bool, by: &str) -> Result<(), ServerError> {
+pub async fn set_blocked(server: &Server, text: &str, blocked: bool, keep: bool, by: &str) -> Result<usize, ServerError> {
     let enrolled = match living(server, text).await {
         Ok((enrollment, _)) => Some(enrollment),
         Err(ServerError::NotFound { .. } | ServerError::Conflict(_)) => None,
@@ -132,7 +134,8 @@ pub async fn set_blocked(server: &Server, text: &str, blocked: bool, by: &str) -
         if enrolled.is_none() {
             return Err(ServerError::NotFound { what: "device", name: lanyard_model::text::printable(text) });
         }
-        return set_enrollment_blocked(server, text, blocked, by).await;
+        set_enrollment_blocked(server, text, blocked, by).await?;
+        return withdraw(server, enrolled.filter(|_| blocked && !keep), by).await;
     };
     let audit = AuditEvent {
         object: Some(format!("device {}", device.id)),
@@ -140,7 +143,38 @@ pub async fn set_blocked(server: &Server, text: &str, blocked: bool, by: &str) -
         ..server.event(AuditKind::DirectoryChanged, by)
     };
     server.store.save_device(lanyard_model::directory::Device { blocked, ..device }, audit).await?;
-    if enrolled.is_some() { set_enrollment_blocked(server, text, blocked, by).await } else { Ok(()) }
+    if enrolled.is_some() {
+        set_enrollment_blocked(server, text, blocked, by).await?;
+    }
+    withdraw(server, enrolled.filter(|_| blocked && !keep), by).await
+}
+
+/// Revokes what a device that is blocked got through the management, and notes that it fetches it anew once it may. How many.
+async fn withdraw(server: &Server, enrollment: Option<Enrollment>, by: &str) -> Result<usize, ServerError> {
+    let Some(enrollment) = enrollment else { return Ok(0) };
+    let serials = device_certificates::of_enrollment(server, &enrollment).await?;
+    if serials.is_empty() {
+        return Ok(0);
+    }
+    let anew = |kept: &mut Kept| {
+        for entry in kept.ledger.entries.values_mut().filter(|entry| entry.certificate.is_some()) {
+            entry.again = true;
+        }
+        Ok(())
+    };
+    let what = || "certificates are to be fetched anew: they are revoked".to_owned();
+    let mut noted = false;
+    for _ in 0..TRIES {
+        let stored = server.store.load_session(enrollment.id).await?;
+        if save_kept(server, &enrollment, stored, Vec::new(), what(), by, anew).await? {
+            noted = true;
+            break;
+        }
+    }
+    if !noted {
+        return Err(busy());
+    }
+    device_certificates::revoke_all(server, &serials, RevocationReason::PrivilegeWithdrawn, by).await
 }
 
 async fn set_enrollment_blocked(server: &Server, text: &str, blocked: bool, by: &str) -> Result<(), ServerError> {
@@ -161,10 +195,11 @@ async fn set_enrollment_blocked(server: &Server, text: &str, blocked: bool, by: 
 ///
 /// # Errors
 /// [`ServerError::NotFound`], [`ServerError::Conflict`].
-pub async fn unenroll(server: &Server, text: &str, at_once: bool, by: &str) -> Result<Enrollment, ServerError> {
+pub async fn unenroll(server: &Server, text: &str, at_once: bool, keep: bool, by: &str) -> Result<Enrollment, ServerError> {
     let now = server.now();
     let kind = if at_once { AuditKind::DeviceUnenrolled } else { AuditKind::DeviceChanged };
     let enrollment = change(server, text, kind, by, |enrollment| {
+        enrollment.keep_certificates = keep;
         if at_once {
             enrollment.state = EnrollmentState::Ended;
             enrollment.ended_at = Some(now);
@@ -180,6 +215,10 @@ pub async fn unenroll(server: &Server, text: &str, at_once: bool, by: &str) -> R
     })
     .await?;
     if at_once {
+        if !keep {
+            let serials = device_certificates::of_enrollment(server, &enrollment).await?;
+            device_certificates::revoke_all(server, &serials, RevocationReason::CessationOfOperation, by).await?;
+        }
         for identity in identities(&enrollment) {
             revoke(server, &identity.serial, RevocationReason::CessationOfOperation, by).await?;
         }
@@ -193,7 +232,11 @@ pub async fn unenroll(server: &Server, text: &str, at_once: bool, by: &str) -> R
 /// [`ServerError::NotFound`], [`ServerError::Invalid`] when what is pushed cannot be read.
 pub async fn push(server: &Server, text: &str, push: Push, by: &str) -> Result<Vec<JobRecord>, ServerError> {
     let (enrollment, _) = living(server, text).await?;
-    let jobs = jobs_of(push, provider_id(server))?;
+    let plain_listing = match server.store.load_session(enrollment.id).await? {
+        Some((_, sealed)) => Kept::open(&RecordKey::of(&server.fleet_secret, enrollment.id), &sealed)?.ledger.plain_listing,
+        None => false,
+    };
+    let jobs = jobs_of(server, &enrollment, push, plain_listing)?;
     queue(server, &enrollment, jobs, by).await
 }
 
@@ -219,7 +262,12 @@ async fn queue(
     Ok(records)
 }
 
-fn jobs_of(push: Push, provider_id: &str) -> Result<Vec<(String, StoredJob)>, ServerError> {
+fn jobs_of(
+    server: &Server,
+    enrollment: &Enrollment,
+    push: Push,
+    plain_listing: bool,
+) -> Result<Vec<(String, StoredJob)>, ServerError> {
     let setting = |purpose: String, job: Job| vec![(purpose, StoredJob::new(job, What::Setting))];
     Ok(match push {
         Push::Trust(store, text) => {
@@ -237,8 +285,8 @@ fn jobs_of(push: Push, provider_id: &str) -> Result<Vec<(String, StoredJob)>, Se
             setting(format!("remove {name} ({})", store.as_str()), job)
         }
         Push::Wifi(text) => {
-            let profile: WifiProfile =
-                toml::from_str(&text).map_err(|e| ServerError::Invalid(format!("the wireless network: {e}")))?;
+            let profile = network::read(&text, &server.keyring.get(), server.fleet().find(&enrollment.profile));
+            let profile = profile.map_err(|problem| ServerError::Invalid(format!("the wireless network: {problem}")))?;
             let job = profile.install().map_err(|e| ServerError::Invalid(e.to_string()))?;
             setting(format!("wireless network {}", profile.ssid), job)
         }
@@ -246,11 +294,12 @@ fn jobs_of(push: Push, provider_id: &str) -> Result<Vec<(String, StoredJob)>, Se
         Push::Inventory => [(Scope::Device, "device"), (Scope::User, "user")]
             .into_iter()
             .map(|(scope, tree)| {
-                let job = StoredJob::new(inventory::query(scope), What::Inventory(scope));
+                let question = if plain_listing { inventory::names(scope) } else { inventory::query(scope) };
+                let job = StoredJob::new(question, What::Inventory(scope));
                 (format!("which certificates the {tree} has"), job)
             })
             .collect(),
-        Push::Describe => setting("what the device is".into(), management::query_device(provider_id)),
+        Push::Describe => setting("what the device is".into(), management::query_device(provider_id(server))),
     })
 }
 

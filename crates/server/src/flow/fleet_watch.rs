@@ -10,7 +10,7 @@ use lanyard_model::{
 };
 use lanyard_store::ports::EnrollmentFilter;
 
-use super::{management::identities, revoke::revoke};
+use super::{device_certificates, management::identities, revoke::revoke};
 use crate::{error::ServerError, state::Server};
 
 /// Setting with the time of the last look, so that who is late is told once, whichever node looks.
@@ -79,6 +79,14 @@ async fn finish(server: &Server, enrollment: &Enrollment, now: Timestamp) -> Res
     let recent = enrollment.ended_at.is_some_and(|ended| now < ended + AFTERCARE);
     if enrollment.state != EnrollmentState::Ended || !recent {
         return Ok(());
+    }
+    if !enrollment.keep_certificates {
+        let mut left = Vec::new();
+        for serial in device_certificates::of_enrollment(server, enrollment).await? {
+            let found = server.store.find_certificates(&serial).await?;
+            left.extend(found.into_iter().filter(|one| one.revocation.is_none() && one.der.is_some()).map(|one| one.serial));
+        }
+        device_certificates::revoke_all(server, &left, RevocationReason::CessationOfOperation, "job:fleet").await?;
     }
     for identity in identities(enrollment) {
         let record = server.store.load_certificate(&identity.issuer, &identity.serial).await?;

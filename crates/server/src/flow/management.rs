@@ -19,8 +19,8 @@ use lanyard_pki::crypto::{digest::sha256, random::random, sealing};
 use lanyard_store::ports::{EnrollmentChange, SessionStep};
 
 use super::{
-    device_document::credentials_context, device_identity::identity_seen, management_events::Effects, management_plan as plan,
-    revoke::revoke,
+    device_certificates::revoke_all, device_document::credentials_context, device_identity::identity_seen,
+    management_events::Effects, management_plan as plan, revoke::revoke,
 };
 use crate::{
     error::{ServerError, chain},
@@ -286,12 +286,12 @@ impl Desk<'_> {
     }
 
     fn credentials(&self) -> Result<Option<lanyard_mdm::session::server::Credentials>, ServerError> {
-        let Some(DmCredentials { name, inner, nonce }) = &self.enrollment.credentials else { return Ok(None) };
+        let Some(DmCredentials { name, inner, nonce, basic }) = &self.enrollment.credentials else { return Ok(None) };
         let inner = sealing::open(&self.server.fleet_secret, &credentials_context(self.enrollment.id), inner)?;
         let inner = String::from_utf8(inner.expose().to_vec())
             .map_err(|_| ServerError::Conflict("the credentials of a management account cannot be read".into()))?;
         let nonce = (!nonce.is_empty()).then(|| nonce.clone());
-        Ok(Some(lanyard_mdm::session::server::Credentials { user: name.clone(), inner, md5: true, basic: false, nonce }))
+        Ok(Some(lanyard_mdm::session::server::Credentials { user: name.clone(), inner, md5: !*basic, basic: *basic, nonce }))
     }
 
     async fn fill(&mut self, wanted: &Wanted) -> Result<String, ServerError> {
@@ -342,6 +342,10 @@ impl Desk<'_> {
         }
         if !effects.left {
             return;
+        }
+        let reason = RevocationReason::CessationOfOperation;
+        if let Err(error) = revoke_all(self.server, &effects.brought, reason, "mdm").await {
+            tracing::error!(code = error.code(), error = %chain(&error), "certificates of a device that left are not revoked yet");
         }
         for identity in identities(&self.enrollment) {
             let revoked = revoke(self.server, &identity.serial, RevocationReason::CessationOfOperation, "mdm").await;

@@ -3,24 +3,24 @@
 use std::collections::BTreeMap;
 
 use lanyard_mdm::{
-    profile::job::JobId as QueueId,
-    session::server::{Event, JobState as QueueState},
+    profile::job::{Expect, Job, JobId as QueueId, Proof},
+    session::server::{Event, Failure, JobState as QueueState},
     syncml::Item,
 };
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    challenge::ChallengeId,
     fleet::{EnrollmentState, JobState},
-    text::{printable, unhex},
+    serial::SerialNumber,
+    text::printable,
 };
 
-use super::management::Desk;
+use super::{device_certificates, management::Desk, re_association};
 use crate::{
     error::ServerError,
     fleet::{
         inventory::DeviceInventory,
         job::{What, word},
-        ledger::{Fetched, Progress},
+        ledger::Progress,
     },
 };
 
@@ -34,6 +34,10 @@ pub(super) struct Effects {
     pub(super) inventory: Option<DeviceInventory>,
     /// The device has left: its identity is to be revoked.
     pub(super) left: bool,
+    /// What it got through the management, to be revoked as well.
+    pub(super) brought: Vec<SerialNumber>,
+    /// What the device showed after its renewal contradicts it.
+    renewal_contradicted: Option<String>,
     /// Counters to raise.
     pub(super) counts: Vec<(&'static str, Vec<(&'static str, String)>)>,
 }
@@ -68,7 +72,7 @@ impl Effects {
                 }
             }
             Event::DevInfo(info) => dev_info(desk, &info),
-            Event::Unenrolled { by_server } => self.unenrolled(desk, by_server),
+            Event::Unenrolled { by_server } => self.unenrolled(desk, by_server).await?,
             Event::Results { id, items } => self.results(desk, &id, &items).await?,
             Event::Job { id, state, sent } => self.job(desk, &id, state, sent).await?,
             Event::Ended { aborted } => self.count("lanyard_mdm_sessions_ended_total", "aborted", aborted.to_string()),
@@ -88,7 +92,13 @@ impl Effects {
     }
 
     /// The end of an enrolment: nothing waits any more, and nothing is proved by its identities.
-    fn unenrolled(&mut self, desk: &mut Desk<'_>, by_server: bool) {
+    async fn unenrolled(&mut self, desk: &mut Desk<'_>, by_server: bool) -> Result<(), ServerError> {
+        if !desk.enrollment.keep_certificates {
+            let policy = desk.server.fleet();
+            let policy = policy.find(&desk.enrollment.profile);
+            let open = desk.queue.iter().map(|job| &job.stored);
+            self.brought = device_certificates::brought(desk.server, policy, &desk.kept.ledger, open).await?;
+        }
         desk.enrollment.state = EnrollmentState::Ended;
         desk.enrollment.ended_at = Some(desk.now);
         desk.changed = true;
@@ -107,6 +117,7 @@ impl Effects {
             ..desk.server.event(AuditKind::DeviceUnenrolled, "mdm")
         };
         desk.audit.push(audit);
+        Ok(())
     }
 
     /// What Gets have found: for people, and the inventory.
@@ -119,6 +130,10 @@ impl Effects {
             inventory.add(scope, id, items, desk.now);
             return Ok(());
         }
+        if job.stored.what == What::ReAssociation && self.renewal_contradicted.is_none() {
+            self.renewal_contradicted = re_association::contradiction(desk.server, &desk.enrollment, items, desk.now).await?;
+        }
+        let Some(job) = desk.queue.iter_mut().find(|job| job.record.id.to_string() == id.0) else { return Ok(()) };
         let shown = items.iter().filter_map(|item| {
             let name = item.source_uri()?.rsplit('/').next()?;
             Some(format!("{name}={}", item.trimmed()))
@@ -143,6 +158,11 @@ impl Effects {
         let Some(place) = place else { return Ok(()) };
         let Some(job) = desk.queue.get_mut(place) else { return Ok(()) };
         let number = job.record.id;
+        let contradicted = self.renewal_contradicted.take_if(|_| job.stored.what == What::ReAssociation && state.is_over());
+        let state = match &contradicted {
+            Some(detail) => QueueState::Failed { why: Failure::NotShown, code: 200, detail: detail.clone() },
+            None => state,
+        };
         job.stored.attempts = job.stored.attempts.saturating_add(u32::from(sent));
         job.stored.state = state.clone();
         job.record.state = word(&state);
@@ -150,6 +170,13 @@ impl Effects {
         if !state.is_over() {
             return Ok(());
         }
+        if let Some(detail) = contradicted {
+            // Somebody has the new identity who did not have the old one: nothing more until a person has looked.
+            desk.enrollment.state = EnrollmentState::Blocked;
+            desk.changed = true;
+            refused(desk, "mdm.renewal-not-shown", detail);
+        }
+        let Some(job) = desk.queue.get_mut(place) else { return Ok(()) };
         let what = job.stored.what.clone();
         let mut reason = None;
         if let QueueState::Failed { why, code, detail } = &state {
@@ -158,7 +185,14 @@ impl Effects {
             job.record.result = Some(printable(&format!("{} (status {code}) {detail}{shown}", why.code())));
         }
         let certificate = match (&what, &state) {
-            (What::Scep(_), QueueState::Verified) => fetched(desk, place).await?,
+            (What::Scep(_), QueueState::Verified) => match desk.queue.get(place) {
+                Some(job) => device_certificates::fetched(desk.server, &job.stored).await?,
+                None => None,
+            },
+            (What::Setting, QueueState::Verified) => match desk.queue.get(place) {
+                Some(job) => device_certificates::installed(desk.server, &job.stored.job).await?,
+                None => None,
+            },
             (What::Inventory(scope), QueueState::Verified) => {
                 let scope = *scope;
                 let nothing = self.inventory(desk).await?.is_empty_for(scope, number);
@@ -170,6 +204,14 @@ impl Effects {
             }
             _ => None,
         };
+        if state == QueueState::Verified
+            && let Some((period, retry)) = desk.queue.get(place).and_then(|job| renewal_settings(&job.stored.job))
+        {
+            // Renewals are judged by what the device has shown to be its schedule.
+            desk.enrollment.schedule.period_days = period;
+            desk.enrollment.schedule.retry_days = retry;
+            desk.changed = true;
+        }
         let entry = desk.kept.ledger.entries.values_mut().find(|entry| entry.job == number);
         if let Some(entry) = entry {
             entry.at = desk.now;
@@ -196,20 +238,14 @@ impl Effects {
     }
 }
 
-/// The certificate that the newest used challenge of a job led to.
-async fn fetched(desk: &Desk<'_>, place: usize) -> Result<Option<Fetched>, ServerError> {
-    let Some(job) = desk.queue.get(place) else { return Ok(None) };
-    for id in job.stored.challenges.iter().rev() {
-        let Some(id) = unhex(id).and_then(|octets| octets.try_into().ok()).map(ChallengeId) else { continue };
-        let used = desk.server.store.load_challenge(id).await?.and_then(|challenge| challenge.used);
-        let Some(used) = used else { continue };
-        let request = desk.server.store.load_request(used.request).await?;
-        let Some((issuer, serial)) = request.and_then(|request| request.certificate) else { continue };
-        if let Some(record) = desk.server.store.load_certificate(&issuer, &serial).await? {
-            return Ok(Some(Fetched { issuer, serial, not_after: record.not_after }));
-        }
-    }
-    Ok(None)
+/// `RenewPeriod` and `RetryInterval`, in days, if a job sets them.
+fn renewal_settings(job: &Job) -> Option<(u32, u32)> {
+    let Proof::Get(expected) = &job.proof else { return None };
+    let value = |name: &str| {
+        let found = expected.iter().find(|one| one.uri.ends_with(&format!("/WSTEP/Renew/{name}")))?;
+        if let Expect::Value(value) = &found.expect { value.parse().ok() } else { None }
+    };
+    Some((value("RenewPeriod")?, value("RetryInterval")?))
 }
 
 fn refused(desk: &mut Desk<'_>, reason: &str, detail: String) {

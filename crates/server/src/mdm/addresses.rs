@@ -10,6 +10,8 @@ pub const POLICY_PATH: &str = "/EnrollmentServer/Policy.svc";
 pub const ENROLLMENT_PATH: &str = "/EnrollmentServer/Enrollment.svc";
 /// Path of the sign-in page.
 pub const AUTHENTICATION_PATH: &str = "/EnrollmentServer/Authentication";
+/// Where the OpenID Connect provider sends people back to.
+pub const CALLBACK_PATH: &str = "/EnrollmentServer/Authentication/callback";
 /// Path of the management server, on the listener for managed devices.
 pub const MANAGEMENT_PATH: &str = "/ManagementServer/MDM.svc";
 

@@ -39,6 +39,8 @@ pub struct MdmSettings {
     pub retry_interval: Span,
     /// Whether devices renew without their user.
     pub robo: bool,
+    /// What a device proves itself with in its sessions, besides its certificate in TLS.
+    pub session_credentials: SessionCredentials,
     /// Files with the certificates of authorities whose certificates enrol devices in bulk.
     pub bulk_ca_files: Vec<PathBuf>,
     /// User on whom devices enrolled in bulk are recorded.
@@ -62,6 +64,19 @@ pub enum Authentication {
     Federated,
     /// A certificate of an authority in `bulk-ca-files`.
     Certificate,
+}
+
+/// What a device proves itself with in its sessions, besides its certificate in TLS. A device keeps what it was told when it enrolled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionCredentials {
+    /// A digest of name, secret and a nonce that is another one each time.
+    #[default]
+    Md5,
+    /// Name and secret as they are.
+    Basic,
+    /// Nothing: the certificate has to do.
+    None,
 }
 
 /// Who may enrol.
@@ -106,6 +121,7 @@ impl Default for MdmSettings {
             renew_spread: Span::from_days(20),
             retry_interval: Span::from_days(4),
             robo: true,
+            session_credentials: SessionCredentials::default(),
             bulk_ca_files: Vec::new(),
             bulk_user: None,
             wrong_passwords: 10,
@@ -250,6 +266,9 @@ renew-spread = "{renew_spread}"
 retry-interval = "{retry_interval}"
 # Devices renew without their user. Users that enrol on the web page have no other way.
 robo = {robo}
+# What a device proves itself with in its sessions besides its certificate: "md5" (a digest with a new nonce each time), "basic" (name and secret
+# as they are, inside TLS), "none". A device keeps what it was told when it enrolled.
+session-credentials = "{session_credentials}"
 # Files (in this directory or absolute) with authorities whose certificates enrol devices in bulk, and the user they are recorded on.
 bulk-ca-files = [{bulk_ca_files}]
 {bulk_user}
@@ -285,6 +304,11 @@ interval = "{interval}"
             renew_spread = self.renew_spread,
             retry_interval = self.retry_interval,
             robo = self.robo,
+            session_credentials = match self.session_credentials {
+                SessionCredentials::Md5 => "md5",
+                SessionCredentials::Basic => "basic",
+                SessionCredentials::None => "none",
+            },
             bulk_ca_files = list(self.bulk_ca_files.iter().map(|f| quote(&f.to_string_lossy())).collect()),
             bulk_user = given("bulk-user", self.bulk_user.as_ref().map(|u| quote(u.as_str())), "\"provisioning\""),
             wrong_passwords = self.wrong_passwords,

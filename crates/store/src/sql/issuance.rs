@@ -14,6 +14,7 @@ use lanyard_model::{
 
 use super::{
     bind, certificates, challenges,
+    connection::Flush,
     database::Database,
     notices, requests,
     tx::{Applied, Tx},
@@ -21,7 +22,7 @@ use super::{
     writer::{CLOCK_TOLERANCE, Object},
 };
 use crate::{
-    ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed, Withdrawal},
+    ports::{Begun, Durability, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed, Withdrawal},
     postgres::at_once,
     rows::{self, StoredRow},
 };
@@ -55,7 +56,11 @@ impl IssuanceStore for Database {
     async fn begin_issuance(&self, intent: Intent) -> Result<Begun> {
         let object = object(&intent);
         let intent = Arc::new(intent);
-        self.write_on(object, move |tx| begin(tx, Arc::clone(&intent)).boxed()).await
+        let flush = match intent.durability {
+            Durability::BeforeSigning => Flush::Now,
+            Durability::WithCertificate => Flush::WithNext,
+        };
+        self.write_until(object, flush, move |tx| begin(tx, Arc::clone(&intent)).boxed()).await
     }
 
     async fn finish_issuance(&self, signed: Signed) -> Result<()> {

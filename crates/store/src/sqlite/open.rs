@@ -29,7 +29,7 @@ const PREPARED: usize = 256;
 
 /// Page cache of the writer, in KiB (negative by SQLite's convention). The indices on random values, serial numbers and
 /// digests, are touched all over; at a million certificates their upper levels and much of the leaves stay in memory.
-const WRITER_CACHE: i64 = -32768;
+const WRITER_CACHE: i64 = -8192;
 
 /// The schema, oldest first. Files are embedded so that a program and its schema cannot part.
 const MIGRATIONS: &[Migration] = &[

@@ -43,7 +43,8 @@ fn enrollment(n: u32) -> Enrollment {
         enrolled_at: sample::NOW,
         seen_at: None,
         ended_at: None,
-        credentials: Some(DmCredentials { name: "x".to_owned(), inner: vec![1, 2], nonce: vec![3] }),
+        credentials: Some(DmCredentials { name: "x".to_owned(), inner: vec![1, 2], nonce: vec![3], basic: false }),
+        keep_certificates: false,
     }
 }
 

@@ -13,7 +13,7 @@ use lanyard_model::{
     serial::SerialNumber,
     time::{Span, Timestamp},
 };
-use lanyard_store::ports::{ChallengeClaim, Intent, Opening, Signed, Store};
+use lanyard_store::ports::{ChallengeClaim, Durability, Intent, Opening, Signed, Store};
 
 /// The present of most tests.
 pub const NOW: Timestamp = Timestamp(1_795_000_000_123);
@@ -166,6 +166,7 @@ pub fn intent(n: u32) -> Intent {
         renews: None,
         opening: Opening::New,
         now: NOW,
+        durability: Durability::WithCertificate,
     }
 }
 

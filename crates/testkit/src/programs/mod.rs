@@ -1,7 +1,9 @@
 //! Drivers of third-party programs. A program that is not there fails the test and names its package; nothing is ever skipped.
 
 pub mod certmonger;
+pub mod faketime;
 pub mod freeradius;
+pub mod glewlwyd;
 pub mod openssl;
 pub mod pkilint;
 pub mod postgres;

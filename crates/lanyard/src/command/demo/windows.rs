@@ -9,7 +9,7 @@ use lanyard_agent::{
 };
 use lanyard_server::{
     api::{
-        fleet_types::FleetJob,
+        fleet_types::{BlockOrder, FleetJob},
         types::{Password, Request, User},
     },
     clock::{Clock, SystemClock},
@@ -171,7 +171,7 @@ impl<'a> Device<'a> {
     async fn blocked(&self) -> Result<String, String> {
         let account = self.store.joined().map_err(|e| e.to_string())?;
         let path = format!("/fleet/{}/block", account.device_id);
-        self.stage.target().post::<_, bool>(&path, &()).await.map_err(|e| e.to_string())?;
+        self.stage.target().post::<_, usize>(&path, &BlockOrder::default()).await.map_err(|e| e.to_string())?;
         match self.sync().await {
             Ok(_) => Err("it had another session".into()),
             Err(_) => Ok("no further session".into()),

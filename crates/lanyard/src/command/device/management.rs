@@ -1,18 +1,18 @@
 //! `lanyard device join|sync|run|status|leave`: a device under management.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 use lanyard_agent::{
     error::AgentError,
     mdm::{self, Account, EnrollmentType, Enrolment, JoinCredential, JoinOptions, RenewalProof, Synced, sync::next_session},
-    model::time::Timestamp,
+    model::time::{Span, Timestamp},
     scep::options::Clock,
     store::DeviceStore,
 };
 use serde_json::json;
 
-use super::{FAILED, StoreArgs, open, output, read_secret};
+use super::{FAILED, StoreArgs, open, output, parse_period, read_secret};
 use crate::print::fields;
 
 pub(super) const JOIN_EXAMPLE: &str = "Examples:
@@ -21,11 +21,11 @@ pub(super) const JOIN_EXAMPLE: &str = "Examples:
 pub(super) const MANAGEMENT_CODES: &str =
     "Exit codes: 0 done; 1 local, transport or verification error, or refused by the server; 2 usage.";
 
-/// How long `run` waits after a failure, at first and at most.
-const PAUSE: Duration = Duration::from_secs(60);
-const MOST_PAUSE: Duration = Duration::from_secs(3600);
-/// How often `run` looks whether something is due.
-const LOOK: Duration = Duration::from_secs(30);
+/// How long `run` waits after a failure, at first and at most, in seconds.
+const PAUSE: i64 = 60;
+const MOST_PAUSE: i64 = 3600;
+/// How long a session may still take when the program is to stop.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Whose identity the enrolment is.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -77,6 +77,9 @@ pub struct SyncArgs {
 /// `lanyard device run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// How often to look whether something is due
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_period)]
+    look: Duration,
     #[command(flatten)]
     pub(super) store: StoreArgs,
 }
@@ -144,14 +147,19 @@ pub(super) async fn sync(args: SyncArgs) -> Result<u8, AgentError> {
         Some(path) => Some(RenewalProof::Password(read_secret(path, "Password: ")?)),
         None => None,
     };
-    let synced = renew_and_sync(&store, proof).await?;
+    let synced = renew_and_sync(&store, proof, false).await?;
     print_synced(&synced, args.store.json);
     let failed = synced.enrolments.iter().any(|(_, enrolment)| matches!(enrolment, Enrolment::Failed(_)));
     Ok(if failed { FAILED } else { 0 })
 }
 
-/// Renews the identity if it is time or a password was given, and holds sessions. A renewal that fails keeps nobody from a session.
-async fn renew_and_sync(store: &DeviceStore, proof: Option<RenewalProof>) -> Result<Synced, AgentError> {
+/// Renews the identity if it is time or a password was given, and holds sessions. A renewal that fails keeps nobody from a session. With
+/// `fetched` it renews the certificates that are due, too, without waiting for the management to replace them.
+async fn renew_and_sync(store: &DeviceStore, proof: Option<RenewalProof>, fetched: bool) -> Result<Synced, AgentError> {
+    store.joined()?;
+    let waiting = store.clone();
+    let turn = tokio::task::spawn_blocking(move || waiting.turn_to_work()).await;
+    let _turn = turn.map_err(|_| AgentError::Interrupted)??;
     let account = store.joined()?;
     let now = clock()();
     let not_after = store.identity(&account.identity)?.about.not_after;
@@ -159,7 +167,9 @@ async fn renew_and_sync(store: &DeviceStore, proof: Option<RenewalProof>) -> Res
     if let Some(proof) = proof.or(due.then_some(RenewalProof::Automatic)) {
         renew(store, proof, now).await?;
     }
-    let synced = mdm::sync(store, &clock()).await?;
+    let renewed = if fetched { mdm::sync::renew_fetched(store, &clock()).await? } else { Vec::new() };
+    let mut synced = mdm::sync(store, &clock()).await?;
+    synced.enrolments.splice(0..0, renewed);
     if synced.renew_now && !synced.left {
         renew(store, RenewalProof::Automatic, clock()()).await?;
     }
@@ -187,33 +197,85 @@ async fn renew(store: &DeviceStore, proof: RenewalProof, now: Timestamp) -> Resu
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
-    let mut pause = PAUSE;
+    store.joined()?;
+    let _turn = store.turn_to_run()?;
+    let mut stop = pin!(stop_signal());
+    let mut failures = Failures::default();
+    output::note("keeping the schedule of this device; end it with SIGTERM");
     loop {
         let account = store.joined()?;
         let now = clock()();
-        let not_after = store.identity(&account.identity)?.about.not_after;
-        let due = account.renewal.automatic && account.is_renewal_due(not_after, now);
-        if due || now >= next_session(&account) || account.synced_at.is_none() {
-            match renew_and_sync(&store, None).await {
+        if failures.may_try(now) && is_due(&store, &account, now)? {
+            let mut work = pin!(renew_and_sync(&store, None, true));
+            let done = tokio::select! {
+                done = &mut work => done,
+                () = &mut stop => {
+                    // What was begun is brought to its end, if that does not take long: half a session helps nobody.
+                    let _ = tokio::time::timeout(FAREWELL, work).await;
+                    return Ok(0);
+                }
+            };
+            match done {
                 Ok(synced) => {
                     print_synced(&synced, args.store.json);
                     if synced.left {
                         return Ok(0);
                     }
-                    pause = PAUSE;
+                    failures = Failures::default();
                 }
                 Err(error) => {
                     output::error(&error, args.store.json);
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(MOST_PAUSE);
-                    continue;
+                    failures.note(clock()());
                 }
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(0),
+            () = tokio::time::sleep(args.look) => {}
+            () = &mut stop => return Ok(0),
         }
+    }
+}
+
+/// Whether the device has something to do: its first session, the next of its schedule, its identity, or a certificate.
+fn is_due(store: &DeviceStore, account: &Account, now: Timestamp) -> Result<bool, AgentError> {
+    let not_after = store.identity(&account.identity)?.about.not_after;
+    let identity = account.renewal.automatic && account.is_renewal_due(not_after, now);
+    Ok(account.synced_at.is_none() || now >= next_session(account) || identity)
+}
+
+/// Failures one after another. The waits are told by the clock on the wall, so that a device that slept tries when it wakes.
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    last: Option<Timestamp>,
+}
+
+impl Failures {
+    fn may_try(&self, now: Timestamp) -> bool {
+        // A clock that was set back must not keep the device waiting.
+        self.last.is_none_or(|last| now < last || now >= last + Span::from_secs(self.pause()))
+    }
+
+    fn pause(&self) -> i64 {
+        (PAUSE << self.count.saturating_sub(1).min(10)).min(MOST_PAUSE)
+    }
+
+    fn note(&mut self, now: Timestamp) {
+        self.count = self.count.saturating_add(1);
+        self.last = Some(now);
+        output::note(&format!("trying again in {} s", self.pause()));
+    }
+}
+
+/// Ends when somebody wants the program to stop.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(_) => drop(tokio::signal::ctrl_c().await),
     }
 }
 
@@ -265,6 +327,8 @@ fn rows(account: &Account, subject: &str, not_after: Timestamp) -> Vec<(&'static
 
 pub(super) async fn leave(args: LeaveArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
+    store.joined()?;
+    let _turn = store.turn_to_work()?;
     let told = mdm::leave(&store).await?;
     if args.store.json {
         output::print_json(&json!({ "outcome": "left", "server_was_told": told }));

@@ -16,7 +16,7 @@ use super::{
     support::{PASSWORD, reason},
 };
 
-fn options(server: &TestServer, password: &str) -> JoinOptions {
+pub fn options(server: &TestServer, password: &str) -> JoinOptions {
     let now = server.now();
     JoinOptions {
         server: Some(format!("https://localhost:{}", server.https.port())),

@@ -9,7 +9,7 @@ use lanyard_testkit::{process::lanyard, server::TestServer};
 use super::managed::{Managed, server};
 
 /// Runs it; whether it succeeded, and what it printed.
-async fn fleet(dir: &Path, arguments: &[&str]) -> (bool, String) {
+pub async fn fleet(dir: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = tokio::process::Command::new(lanyard());
     let output = command.arg("fleet").args(arguments).arg("--dir").arg(dir).output().await.unwrap();
     let told = [output.stdout, output.stderr].concat();

@@ -19,7 +19,7 @@ use super::managed::{Managed, SYNCML, policy, server, uri};
 use crate::support::audited;
 
 /// An administrator's call that must succeed.
-async fn call<T: DeserializeOwned>(server: &TestServer, method: &str, path: &str, body: &impl Serialize) -> T {
+pub async fn call<T: DeserializeOwned>(server: &TestServer, method: &str, path: &str, body: &impl Serialize) -> T {
     let body = if method == "GET" { Vec::new() } else { serde_json::to_vec(body).unwrap() };
     let response = server.admin.call(method, path, &body).await;
     assert_eq!(response.status, 200, "{method} {path}: {}", response.text());
@@ -115,11 +115,39 @@ async fn a_pushed_root_is_seen_in_the_inventory_and_can_be_removed() {
 async fn a_network_is_pushed_and_its_removal_taken_back() {
     let server = server("").await;
     let mut device = Managed::enrolled(&server, 1).await;
-    let network = "scope = \"device\"\nssid = \"Guest\"\nsecurity = \"wpa2\"\nhidden = false\nauto-connect = true\n\
-        [eap]\nserver-names = [\"radius.example.org\"]\ntrusted-roots = []\nissuers = []\nekus = []\n";
+    let network = "ssid = \"Guest\"\n[eap]\nserver-names = [\"radius.example.org\"]\n";
     call::<Vec<FleetJob>>(&server, "POST", "/fleet/L-1/jobs", &json!({ "what": "wifi", "value": network })).await;
     device.sync(&server).await;
     assert_eq!(device.state(&server, "wireless network Guest").await, "verified");
+    // Trust by name: this installation's roots for the server, its issuing authority for the certificate to show.
+    let spaced = |certificate: &lanyard_pki::certificate::Certificate| {
+        let digits = thumbprint(certificate.der()).to_ascii_lowercase();
+        digits.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let guest = uri("./Device/Vendor/MSFT/WiFi/Profile/Guest/WlanXml");
+    let trusts = |text: String, root: &str, issuer: &str| {
+        text.contains(&format!("<TrustedRootCA>{root}</TrustedRootCA>"))
+            && text.contains(&format!("<IssuerHash>{issuer}</IssuerHash>"))
+    };
+    let (root, issuing) = (spaced(&server.site.root), spaced(&server.site.issuing));
+    assert!(trusts(device.tree.value(&guest).unwrap(), &root, &issuing));
+    // By the names of authorities, and by thumbprints.
+    let ours = thumbprint(server.site.issuing.der());
+    for eap in [
+        "roots = [\"issuing\"]\nissuers = [\"issuing\"]\n".to_owned(),
+        format!("trusted-roots = [\"{}\"]\nissuers = [\"{ours}\"]\n", thumbprint(server.site.root.der())),
+    ] {
+        let text = format!("{network}{eap}");
+        call::<Vec<FleetJob>>(&server, "POST", "/fleet/L-1/jobs", &json!({ "what": "wifi", "value": text })).await;
+        device.tree.set(&guest, "");
+        device.sync(&server).await;
+        assert!(trusts(device.tree.value(&guest).unwrap(), &root, &issuing), "{eap}");
+    }
+    for eap in ["roots = [\"nobody\"]", "issuers = [\"nobody\"]", "roots = []", "issuers = []", "anything = 1"] {
+        let order = json!({ "what": "wifi", "value": format!("{network}{eap}\n") });
+        let refused = server.admin.call("POST", "/fleet/L-1/jobs", order.to_string().as_bytes()).await;
+        assert_eq!(refused.status, 400, "{eap}: {}", refused.text());
+    }
     // Somebody who takes a job back before it was sent.
     let jobs: Vec<FleetJob> = call(&server, "POST", "/fleet/L-1/jobs", &json!({ "what": "remove-wifi", "value": "Guest" })).await;
     let taken: FleetJob = call(&server, "POST", &format!("/fleet-jobs/{}/cancel", jobs[0].id), &()).await;
@@ -138,7 +166,7 @@ async fn an_administrator_blocks_unblocks_and_dismisses_a_device() {
     let server = server(WIFI).await;
     let mut device = Managed::enrolled(&server, 1).await;
     device.sync(&server).await;
-    call::<bool>(&server, "POST", "/fleet/L-1/block", &()).await;
+    call::<usize>(&server, "POST", "/fleet/L-1/block", &json!({})).await;
     let (_, message) = DeviceSession::start(device.config(&server));
     let text = syncml::encode(&message).unwrap();
     assert_eq!(device.post(&server, SYNCML, text.as_bytes()).await.status, 403);
@@ -288,4 +316,98 @@ async fn what_is_the_users_waits_for_the_user() {
     device.sync(&server).await;
     assert_eq!(device.state(&server, "mail account").await, "verified");
     assert_eq!(device.tree.value(&node.child("ServerName")).as_deref(), Some("mail2.example.org"));
+}
+
+/// A device that fetched the certificate of the policy.
+async fn with_certificate(server: &TestServer, n: usize, key: usize) -> (Managed, String) {
+    let mut device = Managed::enrolled(server, n).await;
+    device.sync(server).await;
+    let serial = device.fetch_by_scep(server, "wifi-1", rsa(key)).await.serial().unwrap().to_string();
+    device.sync(server).await;
+    (device, serial)
+}
+
+async fn status(server: &TestServer, serial: &str) -> (String, Option<String>) {
+    let certificate = server.admin.certificate(serial).await;
+    (certificate.status, certificate.revocation_reason)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_blocked_device_got_is_revoked_and_fetched_anew_when_it_may_again() {
+    let server = server(WIFI).await;
+    let (mut device, serial) = with_certificate(&server, 1, 90).await;
+    let identity = device.certificate.serial().unwrap().to_string();
+    assert_eq!(call::<usize>(&server, "POST", "/fleet/L-1/block", &json!({ "keep-certificates": true })).await, 0);
+    assert_eq!(status(&server, &serial).await.0, "valid");
+    assert_eq!(call::<usize>(&server, "POST", "/fleet/L-1/block", &json!({})).await, 1);
+    assert_eq!(status(&server, &serial).await, ("revoked".into(), Some("privilegeWithdrawn".into())));
+    assert_eq!(status(&server, &identity).await.0, "valid", "the identity is refused as long as the device is blocked");
+    call::<bool>(&server, "POST", "/fleet/L-1/unblock", &()).await;
+    device.sync(&server).await;
+    let fresh = device.fetch_by_scep(&server, "wifi-2", rsa(91)).await.serial().unwrap().to_string();
+    device.sync(&server).await;
+    assert_eq!(device.state(&server, "certificate wifi").await, "verified");
+    // One that was fetched and not shown yet, and the one before it.
+    call::<usize>(&server, "POST", "/fleet/L-1/renew", &json!({})).await;
+    device.sync(&server).await;
+    let newest = device.fetch_by_scep(&server, "wifi-3", rsa(92)).await.serial().unwrap().to_string();
+    assert_eq!(call::<usize>(&server, "POST", "/fleet/L-1/block", &json!({})).await, 2);
+    for serial in [&fresh, &newest] {
+        assert_eq!(status(&server, serial).await.0, "revoked");
+    }
+    assert!(server.admin.verify_audit().await.intact);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_device_got_ends_with_its_management_unless_it_is_kept() {
+    let server = server(WIFI).await;
+    let (lost, of_lost) = with_certificate(&server, 1, 93).await;
+    call::<EnrollmentView>(&server, "POST", "/fleet/L-1/unenroll", &json!({ "now": true })).await;
+    assert_eq!(status(&server, &of_lost).await, ("revoked".into(), Some("cessationOfOperation".into())));
+    assert_eq!(lost.stored(&server).await.state, EnrollmentState::Ended);
+    for (n, keep) in [(2, false), (3, true)] {
+        let (mut device, serial) = with_certificate(&server, n, 92 + n).await;
+        let order = json!({ "keep-certificates": keep });
+        call::<EnrollmentView>(&server, "POST", &format!("/fleet/L-{n}/unenroll"), &order).await;
+        assert_eq!(device.sync(&server).await, Next::Unenroll);
+        assert_eq!(status(&server, &serial).await.0, "valid", "nothing counts before the device says so");
+        let goodbye = DeviceSession::goodbye(device.config(&server));
+        device.send(&server, &goodbye).await;
+        assert_eq!(status(&server, &serial).await.0, if keep { "valid" } else { "revoked" });
+        assert_eq!(status(&server, &device.certificate.serial().unwrap().to_string()).await.0, "revoked");
+    }
+    // One that leaves by itself.
+    let (mut device, serial) = with_certificate(&server, 4, 96).await;
+    let goodbye = DeviceSession::goodbye(device.config(&server));
+    device.send(&server, &goodbye).await;
+    assert_eq!(status(&server, &serial).await.0, "revoked");
+    let (success, told) = super::commands::fleet(server.dir(), &["block", "--help"]).await;
+    assert!(success && told.contains("--keep-certificates"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_cannot_list_a_tree_is_asked_store_by_store() {
+    let server = server("").await;
+    let mut device = Managed::enrolled(&server, 1).await;
+    device.knows_listings = false;
+    device.sync(&server).await;
+    let before: Result<Vec<FleetCertificate>, _> =
+        serde_json::from_slice(&server.admin.call("GET", "/fleet/L-1/certificates", b"").await.body);
+    assert!(before.map_or(true, |shown| shown.is_empty()), "it did not know what it was asked");
+    // By the policy's period, and when an administrator asks.
+    server.advance(Span::from_days(8));
+    device.sync(&server).await;
+    let shown: Vec<FleetCertificate> = call(&server, "GET", "/fleet/L-1/certificates", &()).await;
+    let root = thumbprint(server.site.root.der());
+    assert!(shown.iter().any(|one| one.place == "Root" && one.thumbprint.as_deref() == Some(&root)), "{shown:?}");
+    let jobs = device.jobs(&server).await;
+    assert!(jobs.iter().all(|(_, state)| state == "verified"), "{jobs:?}");
+    let other = pem::encode(pem::CERTIFICATE, device.certificate.der());
+    call::<Vec<FleetJob>>(&server, "POST", "/fleet/L-1/jobs", &json!({ "what": "intermediate", "value": other })).await;
+    device.sync(&server).await;
+    call::<Vec<FleetJob>>(&server, "POST", "/fleet/L-1/jobs", &json!({ "what": "inventory" })).await;
+    device.sync(&server).await;
+    let shown: Vec<FleetCertificate> = call(&server, "GET", "/fleet/L-1/certificates", &()).await;
+    let pushed = thumbprint(device.certificate.der());
+    assert!(shown.iter().any(|one| one.place == "CA" && one.thumbprint.as_deref() == Some(&pushed)), "{shown:?}");
 }

@@ -55,6 +55,8 @@ pub struct Managed {
     pub sessions: u32,
     /// Those of its account, where it has any.
     pub credentials: Option<DeviceCredentials>,
+    /// Whether it knows `?list=StructData`.
+    pub knows_listings: bool,
 }
 
 pub fn uri(text: &str) -> LocUri {
@@ -119,6 +121,7 @@ impl Managed {
             seen_at: None,
             ended_at: None,
             credentials: None,
+            keep_certificates: false,
         };
         let id = enrollment.id;
         let change = EnrollmentChange { enrollment, seen: None };
@@ -126,7 +129,18 @@ impl Managed {
         let mut tree = MemoryTree::new();
         tree.set(&uri("./DevDetail/SwV"), "10.0.22621.3155");
         tree.set(&uri("./Vendor/MSFT/DMClient/Provider/Lanyard/EntDMID"), &id.to_string());
-        Self { client, device, enrollment: id, key, certificate, tree, login: LoginStatus::User, sessions: 0, credentials: None }
+        Self {
+            client,
+            device,
+            enrollment: id,
+            key,
+            certificate,
+            tree,
+            login: LoginStatus::User,
+            sessions: 0,
+            credentials: None,
+            knows_listings: true,
+        }
     }
 
     /// The enrolment as it is stored.
@@ -187,7 +201,10 @@ impl Managed {
         let config = self.config(server);
         let (mut session, mut message) = DeviceSession::start(config);
         for _ in 0..50 {
-            let answer = self.send(server, &message).await;
+            let mut answer = self.send(server, &message).await;
+            if !self.knows_listings {
+                answer.body.commands.iter_mut().for_each(spoil);
+            }
             match session.receive(&answer, &mut self.tree) {
                 Next::Send(next) => message = *next,
                 end => {
@@ -241,6 +258,15 @@ impl Managed {
             self.tree.set(&node.child(leaf), &value);
         }
         certificate
+    }
+}
+
+/// Makes a listing into something that no device knows.
+fn spoil(command: &mut syncml::Command) {
+    if let syncml::Command::Request(request) = command {
+        for target in request.items.iter_mut().filter_map(|item| item.target.as_mut()) {
+            target.loc_uri = target.loc_uri.replace("?list=StructData", "?list=Unheard");
+        }
     }
 }
 

@@ -11,19 +11,23 @@ use lanyard_server::flow::device_identity::{identity_seen, proven};
 use lanyard_testkit::{
     keys::rsa,
     mdm::{Door, password, renewal},
-    server::{TestServer, builtin_template},
+    server::{Builder, TestServer, builtin_template},
 };
 
 use super::support::{PASSWORD, assert_refused, certificate, enrol, start};
 
 /// Identities live 52 days, of which the device renews in the last 50.
-pub async fn server() -> TestServer {
+pub fn builder() -> Builder {
     let template = builtin_template("mdm-identity")
         .replace("lifetime = \"365d\"", "lifetime = \"52d\"")
         .replace("renewal-window = \"120d\"", "renewal-window = \"52d\"");
     let builder = TestServer::builder().config("renew-period = \"40d\"", "renew-period = \"50d\"");
     let builder = builder.config("renew-spread = \"20d\"", "renew-spread = \"0s\"");
-    start(builder.file("templates/mdm-identity.toml", template)).await
+    builder.file("templates/mdm-identity.toml", template)
+}
+
+pub async fn server() -> TestServer {
+    start(builder()).await
 }
 
 const OPEN: Span = Span::from_days(2);

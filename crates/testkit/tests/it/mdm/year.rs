@@ -4,8 +4,8 @@ use std::{net::SocketAddr, path::Path};
 
 use lanyard_testkit::{
     process::{Process, lanyard},
-    programs::{Done, program, run},
-    server::{Site, TestServer},
+    programs::{Done, faketime::WallClock, program, run},
+    server::{Site, TestServer, builtin_template},
 };
 use serde_json::Value;
 use tokio::process::Command;
@@ -26,6 +26,11 @@ pub struct Place {
 
 impl Place {
     pub async fn with_policy(policy: &str) -> Self {
+        Self::with_template(policy, |text| text).await
+    }
+
+    /// With the template of identities changed.
+    pub async fn with_template(policy: &str, template: impl FnOnce(String) -> String) -> Self {
         let listen = [free(), free(), free()].map(|address| address.to_string());
         let policy = policy.replace("HTTP", &listen[0]);
         let builder = TestServer::builder().file("fleet/mdm.toml", policy).template(
@@ -33,6 +38,7 @@ impl Place {
             "held-client",
             &[("approval = \"automatic\"", "approval = \"person\"")],
         );
+        let builder = builder.file("templates/mdm-identity.toml", template(builtin_template("mdm-identity")));
         let (site, _) = builder.create().await;
         let (roots, password) = (site.temp.path().join("root.pem"), site.temp.path().join("password"));
         std::fs::write(&roots, lanyard_pki::pem::encode(lanyard_pki::pem::CERTIFICATE, site.root.der())).unwrap();
@@ -43,6 +49,13 @@ impl Place {
     pub async fn serve(&self, day: u32) -> Process {
         let [http, https, mtls] = &self.listen;
         Process::serve_on_day(&self.site, day, &["--http", http, "--https", https, "--mtls", mtls]).await
+    }
+
+    /// Serves by a clock that the test turns.
+    pub async fn serve_by(&self, clock: &WallClock) -> Process {
+        let [http, https, mtls] = &self.listen;
+        let arguments = ["--http", http, "--https", https, "--mtls", mtls];
+        Process::serve_by(&self.site, clock.command(lanyard()), &arguments).await
     }
 
     pub async fn device(&self, day: u32, arguments: &[&str]) -> Done {
@@ -71,7 +84,17 @@ impl Place {
         self.say(&["user", "add", "user1@example.org", "--password-file", &password]).await.good();
     }
 
-    async fn status(&self, day: u32) -> Value {
+    /// The devices as the administrator sees them.
+    pub async fn fleet(&self) -> Value {
+        serde_json::from_str(&self.say(&["fleet", "list", "--json"]).await.good()).unwrap()
+    }
+
+    async fn overdue(&self) -> usize {
+        let list = self.say(&["fleet", "list", "--overdue", "--json"]).await.good();
+        serde_json::from_str::<Value>(&list).unwrap().as_array().unwrap().len()
+    }
+
+    pub async fn status(&self, day: u32) -> Value {
         serde_json::from_str(&self.device(day, &["status", "--json"]).await.good()).unwrap()
     }
 }
@@ -136,8 +159,55 @@ async fn a_missed_window_is_found_and_only_the_user_can_help_after_the_end() {
     let server = place.serve(380).await;
     let late = place.device(380, &["sync"]).await;
     assert!(!late.success, "its identity has ended: {}", late.output);
-    let still = place.status(380).await;
-    assert!(still["not_after"].as_str() < Some("2027-13"), "{still}");
+    for said in ["the identity of this device has ended", "lanyard device leave --yes", "lanyard device join", "[agent.expired]"]
+    {
+        assert!(late.output.contains(said), "{said}: {}", late.output);
+    }
+    // The user's password is not enough: the template's renewal-grace is nothing by itself.
+    let password = place.password.display().to_string();
+    let refused = place.device(380, &["sync", "--renew-with-password-file", &password]).await;
+    assert!(!refused.success && refused.output.contains("0x80180016"), "{}", refused.output);
+    // The way back: the same device, not a second one, and nothing of the old enrolment counts any more.
+    let before = place.fleet().await;
+    assert_eq!(before.as_array().unwrap().len(), 1, "{before}");
+    assert_eq!(place.overdue().await, 1);
+    let left = place.device(380, &["leave", "--yes"]).await.good();
+    assert!(left.contains("left the management"), "{left}");
+    place.join(380).await.good();
+    place.device(380, &["sync"]).await.good();
+    let after = place.fleet().await;
+    assert_eq!(after.as_array().unwrap().len(), 1, "{after}");
+    assert_eq!(after[0]["id"], before[0]["id"]);
+    assert_eq!(after[0]["enrollment"]["client"], before[0]["enrollment"]["client"]);
+    assert_ne!(after[0]["enrollment"]["id"], before[0]["enrollment"]["id"]);
+    assert_eq!(after[0]["enrollment"]["state"], "active");
+    assert_eq!(place.overdue().await, 0);
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_grace_the_password_renews_what_has_ended() {
+    let place = Place::with_template("format = 1\nname = \"mdm\"\nrevision = 1\n", |text| {
+        text.replace("renewal-grace = \"0d\"", "renewal-grace = \"30d\"")
+    })
+    .await;
+    let server = place.serve(0).await;
+    place.add_user().await;
+    place.join(0).await.good();
+    place.device(0, &["sync"]).await.good();
+    server.kill().await;
+    let server = place.serve(380).await;
+    assert!(!place.device(380, &["sync"]).await.success);
+    let password = place.password.display().to_string();
+    let renewed = place.device(380, &["sync", "--renew-with-password-file", &password]).await;
+    assert!(renewed.success && renewed.output.contains("renewed the identity"), "{}", renewed.output);
+    place.device(380, &["sync"]).await.good();
+    assert_eq!(place.fleet().await.as_array().unwrap().len(), 1);
+    server.kill().await;
+    // After the grace, it does not.
+    let server = place.serve(380 + 365 + 40).await;
+    let late = place.device(380 + 365 + 40, &["sync", "--renew-with-password-file", &password]).await;
+    assert!(!late.success && late.output.contains("0x80180016"), "{}", late.output);
     server.kill().await;
 }
 

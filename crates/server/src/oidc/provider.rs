@@ -1,0 +1,133 @@
+//! What a provider publishes about itself (OpenID Connect Discovery 1.0) and its keys (RFC 7517).
+
+use std::sync::{Mutex, PoisonError};
+
+use jsonwebtoken::jwk::JwkSet;
+use lanyard_model::{
+    text::printable,
+    time::{Span, Timestamp},
+};
+use lanyard_modules::outbound::{Call, Outbound, Target};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::error::OidcError;
+
+/// How long what was read is believed.
+const KEPT: Span = Span::from_secs(3600);
+/// How soon the keys are read anew for a key that is not among them.
+const AGAIN: Span = Span::from_secs(60);
+/// Most keys of a provider.
+const MOST_KEYS: usize = 64;
+
+/// Where a provider's services are.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Metadata {
+    issuer: String,
+    /// Where browsers are sent.
+    pub authorization_endpoint: String,
+    /// Where codes are exchanged.
+    pub token_endpoint: String,
+    jwks_uri: String,
+    /// How clients prove themselves; absent: by Basic.
+    #[serde(default)]
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    metadata: Metadata,
+    keys: JwkSet,
+    metadata_at: Timestamp,
+    keys_at: Timestamp,
+}
+
+/// A provider, with what was read of it.
+pub struct Provider {
+    issuer: String,
+    /// The way there.
+    pub outbound: Outbound,
+    kept: Mutex<Option<Kept>>,
+}
+
+impl Provider {
+    /// Nobody is asked yet.
+    #[must_use]
+    pub const fn new(issuer: String, outbound: Outbound) -> Self {
+        Self { issuer, outbound, kept: Mutex::new(None) }
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Its services.
+    ///
+    /// # Errors
+    /// [`OidcError::Unreachable`], [`OidcError::Answer`].
+    pub async fn metadata(&self, now: Timestamp) -> Result<Metadata, OidcError> {
+        Ok(self.current(now).await?.metadata)
+    }
+
+    /// Its keys, read anew when none has this name, at most once a minute.
+    ///
+    /// # Errors
+    /// [`OidcError::Unreachable`], [`OidcError::Answer`].
+    pub async fn keys(&self, wanted: Option<&str>, now: Timestamp) -> Result<JwkSet, OidcError> {
+        let mut kept = self.current(now).await?;
+        let missing = wanted.is_some_and(|wanted| kept.keys.find(wanted).is_none());
+        if missing && now >= kept.keys_at + AGAIN {
+            kept.keys = self.read_keys(&kept.metadata).await?;
+            kept.keys_at = now;
+            self.keep(kept.clone());
+        }
+        Ok(kept.keys)
+    }
+
+    async fn current(&self, now: Timestamp) -> Result<Kept, OidcError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kept) = kept.filter(|kept| now >= kept.metadata_at && now < kept.metadata_at + KEPT) {
+            return Ok(kept);
+        }
+        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let metadata: Metadata = self.get(&url).await?;
+        // Whoever answers in another one's name must not be believed (OpenID Connect Discovery 1.0, section 4.3).
+        if metadata.issuer != self.issuer {
+            return Err(OidcError::Answer(format!("it is the issuer {}", printable(&metadata.issuer))));
+        }
+        for url in [&metadata.authorization_endpoint, &metadata.token_endpoint, &metadata.jwks_uri] {
+            let target = Target::parse(url).map_err(OidcError::Answer)?;
+            if !target.is_tls() {
+                return Err(OidcError::Answer(format!("{} is not https", printable(url))));
+            }
+        }
+        let keys = self.read_keys(&metadata).await?;
+        let kept = Kept { metadata, keys, metadata_at: now, keys_at: now };
+        self.keep(kept.clone());
+        Ok(kept)
+    }
+
+    fn keep(&self, kept: Kept) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    }
+
+    async fn read_keys(&self, metadata: &Metadata) -> Result<JwkSet, OidcError> {
+        let keys: JwkSet = self.get(&metadata.jwks_uri).await?;
+        if keys.keys.len() > MOST_KEYS {
+            return Err(OidcError::Answer(format!("it has more than {MOST_KEYS} keys")));
+        }
+        Ok(keys)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, OidcError> {
+        let target = Target::parse(url).map_err(OidcError::Answer)?;
+        let fields = [("accept", "application/json".to_owned())];
+        let call = Call { method: http::Method::GET, target: &target, fields: &fields, body: Vec::new() };
+        let answer = self.outbound.call(call).await?;
+        if answer.status != 200 {
+            return Err(OidcError::Answer(format!("{} answers {}", printable(url), answer.status)));
+        }
+        serde_json::from_slice(&answer.body).map_err(|e| OidcError::Answer(format!("{}: {e}", printable(url))))
+    }
+}
