@@ -11,10 +11,17 @@ use lanyard_agent::{
     scep::options::Clock,
     store::DeviceStore,
 };
-use lanyard_model::fleet::RenewSchedule;
+use lanyard_model::{fleet::RenewSchedule, secret::SecretText};
+use lanyard_pki::{
+    error::PkiError,
+    oids,
+    pkcs12::{self, Pkcs12},
+    tlv::tag,
+    write,
+};
 use lanyard_server::api::fleet_types::{FleetDetails, FleetDevice, FleetJob};
 use lanyard_testkit::{
-    programs::{program, run},
+    programs::{program, run, vectors},
     server::TestServer,
 };
 use tokio::process::Command;
@@ -219,4 +226,52 @@ async fn a_policy_whose_file_does_not_open_is_refused() {
         let refused = server.admin.call("POST", "/policy/reload", b"").await;
         assert!(refused.status >= 400 && refused.text().contains(named), "{tables}: {}", refused.text());
     }
+}
+
+#[test]
+fn the_vectors_of_pkcs12_are_opened_or_refused_for_a_reason() {
+    let files = vectors::all().into_iter().filter(|(path, _)| path.extension().is_some_and(|one| one == "p12" || one == "pfx"));
+    let (mut opened, mut refused) = (0, Vec::new());
+    for (path, octets) in files {
+        let tries = ["cryptography", "password", "senha", ""].map(|text| Pkcs12::decode(&octets, &SecretText::new(text.into())));
+        if let Some(found) = tries.iter().find_map(|one| one.as_ref().ok()) {
+            assert!(
+                !found.keys.is_empty() || !found.certificates.is_empty() || path.to_string_lossy().contains("no-"),
+                "{path:?}"
+            );
+            opened += 1;
+        } else {
+            refused.push((path, tries.into_iter().next().unwrap().unwrap_err()));
+        }
+        // A file that was changed anywhere is no longer what the password vouches for.
+        for place in (0..octets.len()).step_by(97) {
+            let mut changed = octets.clone();
+            changed[place] ^= 0x10;
+            let _ = Pkcs12::decode(&changed[..changed.len() - place % 3], &SecretText::new("x".into()));
+        }
+    }
+    // RC2, and files without a MAC.
+    for (path, error) in &refused {
+        assert!(matches!(error, PkiError::Unsupported { .. } | PkiError::Decrypt), "{path:?}: {error:?}");
+    }
+    assert!(opened > 25, "{opened} opened; refused: {refused:?}");
+}
+
+#[test]
+fn a_file_that_wants_too_much_work_is_refused_before_any_is_done() {
+    // An empty safe whose MAC takes five million rounds.
+    let safe = write::constructed(tag::context(0), &[write::octet_string(&write::sequence::<&[u8]>(&[]))]);
+    let mac = write::sequence(&[write::sequence(&[write::oid(oids::SHA256)]), write::octet_string(&[0; 32])]);
+    let rounds = vec![0x02, 0x03, 0x4c, 0x4b, 0x40];
+    let file = write::sequence(&[
+        vec![0x02, 0x01, 0x03],
+        write::sequence(&[write::oid(oids::DATA), safe]),
+        write::sequence(&[mac, write::octet_string(b"salt"), rounds]),
+    ]);
+    let began = std::time::Instant::now();
+    let refused = Pkcs12::decode(&file, &SecretText::new("x".into()));
+    assert!(matches!(refused, Err(PkiError::Limit { limit: 4_000_000, .. })), "{refused:?}");
+    assert!(began.elapsed().as_millis() < 500);
+    let large = vec![0x30; pkcs12::MAX_SIZE + 1];
+    assert!(matches!(Pkcs12::decode(&large, &SecretText::new("x".into())), Err(PkiError::Limit { .. })));
 }

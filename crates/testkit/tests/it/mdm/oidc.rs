@@ -171,7 +171,7 @@ async fn a_state_is_good_once_for_the_browser_that_began_and_so_is_a_code() {
     let stolen = format!("code={used}&state={}", mine.query["state"]);
     assert_refused(&server, &back(&server, &stolen, &cookie).await, "server.oidc-refused", "another one's code").await;
     // Another browser, or none that can be told.
-    let (query, _, ..) = begun().await;
+    let (query, ..) = begun().await;
     assert_refused(&server, &back(&server, &query, "").await, "server.oidc-state", "no cookie").await;
     let (_, other, ..) = begun().await;
     assert_refused(&server, &back(&server, &query, &other).await, "server.oidc-state", "another browser's cookie").await;
