@@ -73,6 +73,12 @@ impl Authority {
         &self.certificate_url
     }
 
+    /// Whether its signatures are made in this process, by a key in memory.
+    #[must_use]
+    pub fn signs_in_process(&self) -> bool {
+        self.signer.is_in_process()
+    }
+
     pub(crate) fn key_identifier(&self) -> &[u8] {
         &self.key_identifier
     }

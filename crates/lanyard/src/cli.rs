@@ -5,8 +5,8 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, group, init, policy, request, serve, store,
-    token,
+    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, group, init, node, policy, request, serve,
+    store, token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
@@ -72,6 +72,9 @@ enum Command {
     /// The agent, on the device itself: enrol, renew, list.
     #[command(subcommand)]
     Device(device::DeviceCommand),
+    /// List the nodes that share a database, and where their files differ.
+    #[command(subcommand)]
+    Node(node::Command),
     /// Move to PostgreSQL; check the database.
     #[command(subcommand)]
     Store(store::Command),
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
             Command::Fleet(command) => fleet::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,
+            Command::Node(command) => node::run(command).await,
             Command::Store(command) => store::run(command).await,
             Command::Bench(command) => bench::run(command).await,
         }

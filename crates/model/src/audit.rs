@@ -60,8 +60,12 @@ pub enum AuditKind {
     CrlIssued,
     /// The issuing CA that is to follow the one in use was made.
     SuccessorPrepared,
+    /// It took the place of the one in use.
+    SuccessorTookOver,
     /// A service certificate (registration, TLS) was renewed.
     ServiceCertificateRenewed,
+    /// A policy module could not be told of an outcome, and is not tried any more.
+    NoticeGivenUp,
     /// A user or device record was changed.
     DirectoryChanged,
     /// A profile or template was changed.

@@ -19,6 +19,8 @@ pub mod lease;
 pub mod module;
 pub mod name;
 pub mod network;
+pub mod node;
+pub mod notice;
 pub mod oid;
 pub mod profile;
 pub mod request;

@@ -38,7 +38,8 @@ pub fn printable(text: &str) -> String {
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    octets.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 15)]).collect()
 }
 
 /// Reads hexadecimal of either case; colons between octets are skipped.

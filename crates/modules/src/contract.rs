@@ -11,6 +11,8 @@ use lanyard_model::{
     time::Timestamp,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::ModuleError;
 
 /// A policy module of one profile.
@@ -33,11 +35,17 @@ pub trait PolicyModule: Send + Sync {
     /// Whatever is not a clear yes.
     async fn verify(&self, inquiry: &Inquiry) -> Result<(), ModuleError>;
 
-    /// How a request ended. Called on every way out; bookkeeping only, so an error changes nothing.
+    /// How a request ended. Called on every way out; bookkeeping only, so an error changes nothing but that it is called again later, with the
+    /// same report. `now` is the present, which may be long after the end.
     ///
     /// # Errors
     /// When the other side could not be told.
-    async fn notify(&self, report: &Report) -> Result<(), ModuleError>;
+    async fn notify(&self, report: &Report, now: Timestamp) -> Result<(), ModuleError>;
+
+    /// Whether [`notify`](Self::notify) tells anybody.
+    fn wants_reports(&self) -> bool {
+        true
+    }
 
     /// Whether the other side must know of a success before the device gets its certificate. Then [`notify`](Self::notify) is called
     /// with the signed certificate before it counts as issued, and an error withdraws it.
@@ -103,7 +111,10 @@ pub struct Inquiry {
 }
 
 /// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// STORED: in reports that are still to be told; words are never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Disposition {
     /// A certificate was issued.
     Issued,
@@ -129,7 +140,9 @@ impl Disposition {
 }
 
 /// The end of a request.
-#[derive(Debug, Clone)]
+///
+/// STORED: until it is told; new fields must have defaults.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// Names the request.
     pub id: RequestId,
@@ -157,12 +170,12 @@ pub struct Report {
     pub certificate: Option<IssuedCertificate>,
     /// The CSR exactly as received (DER); empty when it is not at hand.
     pub csr: Vec<u8>,
-    /// The present.
+    /// When it ended.
     pub at: Timestamp,
 }
 
 /// A certificate in a report.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IssuedCertificate {
     /// The certificate, DER.
     pub der: Vec<u8>,

@@ -70,20 +70,26 @@ impl Webhook {
         Ok(Self { target, outbound, secret, events: config.events.clone(), send_csr: config.send_csr })
     }
 
-    async fn post(&self, event: &'static str, at: Timestamp, content: Map<String, Value>) -> Result<Answer, ModuleError> {
+    /// The body tells when something happened; the signature when it is told.
+    async fn post(
+        &self,
+        event: &'static str,
+        (at, now): (Timestamp, Timestamp),
+        content: Map<String, Value>,
+    ) -> Result<Answer, ModuleError> {
         let mut body = Map::new();
         body.insert("event".into(), event.into());
         body.insert("time".into(), at.to_string().into());
         body.extend(content);
         let body = Value::Object(body).to_string().into_bytes();
-        let seconds = at.secs().to_string();
+        let seconds = now.secs().to_string();
         let mac = hmac_sha256(self.secret.expose().as_bytes(), &[seconds.as_bytes(), b".", &body]);
         let fields = [("content-type", "application/json".to_owned()), (SIGNATURE, format!("t={seconds},v1={}", hex(&mac)))];
         self.outbound.call(Call { method: Method::POST, target: &self.target, fields: &fields, body }).await
     }
 
     async fn ask(&self, event: &'static str, at: Timestamp, content: Map<String, Value>) -> Result<(), ModuleError> {
-        let answer = self.post(event, at, content).await?;
+        let answer = self.post(event, (at, at), content).await?;
         let odd = |problem: String| ModuleError::Answer { host: printable(self.target.host()), problem };
         if answer.status != 200 {
             return Err(odd(format!("its status is {}", answer.status)));
@@ -163,7 +169,11 @@ impl PolicyModule for Webhook {
         self.ask("verify", inquiry.at, content).await
     }
 
-    async fn notify(&self, report: &Report) -> Result<(), ModuleError> {
+    fn wants_reports(&self) -> bool {
+        self.wants(HttpEvent::Notify)
+    }
+
+    async fn notify(&self, report: &Report, now: Timestamp) -> Result<(), ModuleError> {
         if !self.wants(HttpEvent::Notify) {
             return Ok(());
         }
@@ -190,7 +200,7 @@ impl PolicyModule for Webhook {
             "device": report.device.as_ref().map(|d| d.as_str()),
             "certificate": certificate,
         }));
-        let answer = self.post("notify", report.at, content).await?;
+        let answer = self.post("notify", (report.at, now), content).await?;
         if (200..300).contains(&answer.status) {
             return Ok(());
         }

@@ -14,6 +14,12 @@ pub trait Signer: Send + Sync {
     /// # Errors
     /// [`PkiError::Key`] when the key cannot do this algorithm or its device fails.
     fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, PkiError>;
+
+    /// Whether signatures are made in this process, so that one that was not given out is lost with it. A device or a service that
+    /// signs may remember what it signed.
+    fn is_in_process(&self) -> bool {
+        false
+    }
 }
 
 /// A private key that unwraps content-encryption keys. Kept apart from [`Signer`] so that the key of an authority, which only

@@ -1,9 +1,9 @@
 //! The permission to issue one certificate.
 
 use lanyard_model::{
-    certificate::CertificateContent,
+    certificate::{CertificateContent, CertificateRecord},
     challenge::ChallengeId,
-    id::{DeviceId, ProfileName, RequestId, TemplateName, UserName},
+    id::{AuthorityName, DeviceId, ProfileName, RequestId, TemplateName, UserName},
     serial::SerialNumber,
 };
 
@@ -36,10 +36,18 @@ pub struct Grant {
     profile: Option<ProfileName>,
     request: RequestId,
     challenge: Option<ChallengeId>,
-    renews: Option<(SerialNumber, Option<SerialNumber>)>,
+    renews: Option<Renewed>,
     user: Option<UserName>,
     device: Option<DeviceId>,
     from_pending: bool,
+}
+
+/// What a renewal follows.
+#[derive(Debug)]
+struct Renewed {
+    issuer: AuthorityName,
+    predecessor: SerialNumber,
+    seen_successor: Option<SerialNumber>,
 }
 
 impl Grant {
@@ -80,8 +88,9 @@ impl Grant {
     }
 
     /// Adds the certificate it renews and the successor that one was seen to have.
-    pub(crate) fn renewing(mut self, predecessor: SerialNumber, seen_successor: Option<SerialNumber>) -> Self {
-        self.renews = Some((predecessor, seen_successor));
+    pub(crate) fn renewing(mut self, record: &CertificateRecord) -> Self {
+        let (issuer, predecessor) = (record.issuer.clone(), record.serial.clone());
+        self.renews = Some(Renewed { issuer, predecessor, seen_successor: record.successor.clone() });
         self
     }
 
@@ -118,7 +127,13 @@ impl Grant {
     /// For renewals: the certificate renewed and the successor it was seen to have, both to be checked again by the store.
     #[must_use]
     pub fn renews(&self) -> Option<(&SerialNumber, Option<&SerialNumber>)> {
-        self.renews.as_ref().map(|(predecessor, successor)| (predecessor, successor.as_ref()))
+        self.renews.as_ref().map(|renewed| (&renewed.predecessor, renewed.seen_successor.as_ref()))
+    }
+
+    /// For renewals: the authority that issued the certificate renewed.
+    #[must_use]
+    pub fn renews_from(&self) -> Option<&AuthorityName> {
+        self.renews.as_ref().map(|renewed| &renewed.issuer)
     }
 
     /// User it is for.

@@ -15,7 +15,6 @@ use lanyard_pki::{
 
 use crate::{
     error::{ServerError, chain},
-    flow::scep::authority_name,
     state::Server,
 };
 
@@ -27,7 +26,7 @@ use crate::{
 pub fn scep(server: &Server, message: &[u8], device_key: &SecretBytes, rounds: u32) -> Result<Duration, ServerError> {
     let unfit = |e: &dyn std::error::Error| ServerError::Conflict(format!("the message cannot be measured: {}", chain(e)));
     let ring = server.keyring.get();
-    let name = authority_name()?;
+    let name = ring.issuing().clone();
     let registration = ring.registrations(&name).first();
     let registration =
         registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate", name: name.to_string() })?;

@@ -23,6 +23,10 @@ use crate::error::ServerError;
 
 /// Setting that names the issuing CA that is to follow the one in use.
 pub const SUCCESSOR: &str = "successor";
+/// Setting that names the issuing CA in use, once one has followed the first.
+pub const IN_USE: &str = "issuing";
+/// The first issuing CA; in templates, whichever is in use.
+pub const ISSUING: &str = "issuing";
 
 /// A registration certificate with its keys: signs replies, decrypts requests.
 pub struct Registration {
@@ -56,16 +60,21 @@ pub struct Keyring {
     registrations: HashMap<AuthorityName, Vec<Arc<Registration>>>,
     tls: Vec<Arc<TlsIdentity>>,
     roots: Vec<Certificate>,
+    issuing: AuthorityName,
     successor: Option<AuthorityName>,
     /// The newest record it was opened from.
     newest: Option<KeyId>,
 }
 
 impl Keyring {
-    /// Whether these records, newest first, are those it was opened from.
-    #[must_use]
-    pub fn is_of(&self, stored: &[AuthorityRecord]) -> bool {
-        self.newest.as_ref() == stored.first().map(|record| &record.key)
+    /// Whether what it was opened from is still what is stored.
+    ///
+    /// # Errors
+    /// Storage errors.
+    pub async fn is_current(&self, store: &dyn Store) -> Result<bool, ServerError> {
+        let stored = store.list_authorities().await?;
+        let same_records = self.newest.as_ref() == stored.first().map(|record| &record.key);
+        Ok(same_records && self.issuing == in_use(store).await?)
     }
 
     /// Opens every key that is still of use at `now`.
@@ -73,11 +82,12 @@ impl Keyring {
     /// # Errors
     /// [`CaError::WrongUnsealKey`], [`CaError::Authority`], storage errors.
     pub async fn open(store: &dyn Store, unseal: &UnsealKey, url: &str, now: Timestamp) -> Result<Self, ServerError> {
-        let successor = store.load_setting(SUCCESSOR).await?.and_then(|name| String::from_utf8(name).ok()?.parse().ok());
+        let successor = authority_setting(store, SUCCESSOR).await?;
+        let issuing = in_use(store).await?;
         let stored = store.list_authorities().await?;
         let newest = stored.first().map(|record| record.key.clone());
         let (authorities, registrations) = (HashMap::new(), HashMap::new());
-        let mut ring = Self { authorities, registrations, tls: Vec::new(), roots: Vec::new(), successor, newest };
+        let mut ring = Self { authorities, registrations, tls: Vec::new(), roots: Vec::new(), issuing, successor, newest };
         // Newest first: the first of a name wins where only one is used.
         for record in stored {
             ring.add(store, unseal, url, record, now).await?;
@@ -147,10 +157,30 @@ impl Keyring {
         self.registrations.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The issuing CA in use.
+    #[must_use]
+    pub const fn issuing(&self) -> &AuthorityName {
+        &self.issuing
+    }
+
     /// The issuing CA that is to follow the one in use, once it is prepared.
     #[must_use]
     pub fn successor(&self) -> Option<&Arc<Authority>> {
-        self.authorities.get(self.successor.as_ref()?)
+        self.authorities.get(self.successor.as_ref().filter(|name| **name != self.issuing)?)
+    }
+
+    /// Every registration certificate that has not ended, with its authority: those of the CA in use first, then those of the CAs before
+    /// it and after it, to which devices may still, or already, encrypt.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<(&AuthorityName, &Registration)> {
+        let mut all: Vec<(&AuthorityName, &Registration)> = self
+            .registrations
+            .iter()
+            .flat_map(|(name, several)| several.iter().map(move |registration| (name, registration.as_ref())))
+            .collect();
+        // A stable order: the first is the one that stands in for none.
+        all.sort_by_key(|(name, registration)| (**name != self.issuing, *name, std::cmp::Reverse(registration.not_before)));
+        all
     }
 
     /// The same once there is a registration certificate of it, so that clients can be told of it.
@@ -192,6 +222,25 @@ impl Keyring {
         }
         chain
     }
+}
+
+async fn authority_setting(store: &dyn Store, setting: &str) -> Result<Option<AuthorityName>, ServerError> {
+    Ok(store.load_setting(setting).await?.and_then(|name| String::from_utf8(name).ok()?.parse().ok()))
+}
+
+async fn in_use(store: &dyn Store) -> Result<AuthorityName, ServerError> {
+    match authority_setting(store, IN_USE).await? {
+        Some(name) => Ok(name),
+        None => first(),
+    }
+}
+
+/// Name of the first issuing CA.
+///
+/// # Errors
+/// Never in practice: it fits the alphabet.
+pub fn first() -> Result<AuthorityName, ServerError> {
+    ISSUING.parse().map_err(|e: lanyard_model::id::IdError| ServerError::Invalid(e.to_string()))
 }
 
 /// The keyring in use; replaced as a whole.

@@ -9,7 +9,6 @@ use lanyard_model::{
 };
 use lanyard_modules::{contract::PolicyModule, error::ModuleError, intune::Intune, webhook::Webhook};
 use lanyard_ra::policy::Policy;
-use tokio::sync::Semaphore;
 
 use crate::{
     error::ServerError,
@@ -18,8 +17,6 @@ use crate::{
 
 /// Shortest secret that a person may choose.
 const LEAST_SECRET: usize = 16;
-/// How many outcomes may be on their way to outside services at a time.
-const REPORTS: usize = 256;
 
 /// The modules of one profile in their order.
 pub type Chain = Vec<Arc<dyn PolicyModule>>;
@@ -28,8 +25,6 @@ pub type Chain = Vec<Arc<dyn PolicyModule>>;
 pub struct Modules {
     chains: BTreeMap<ProfileName, Chain>,
     secrets: BTreeMap<ProfileName, (StaticSecret, SecretText)>,
-    /// A place for each outcome that is being told in the background.
-    pub reports: Arc<Semaphore>,
 }
 
 impl Modules {
@@ -58,7 +53,7 @@ impl Modules {
                 tracing::warn!(profile = %profile.name, "{warning}");
             }
         }
-        Ok(Self { chains, secrets, reports: Arc::new(Semaphore::new(REPORTS)) })
+        Ok(Self { chains, secrets })
     }
 
     /// The modules of a profile.

@@ -1,7 +1,9 @@
 //! Loading templates, profiles and their modules from the data directory.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use lanyard_model::text::hex;
+use lanyard_pki::crypto::digest::sha256;
 use lanyard_ra::{policy::Policy, profile::Profiles, template::Templates};
 
 use crate::{
@@ -21,8 +23,19 @@ pub fn load(installation: &Installation, instance: String, organization: String)
     let modules = Modules::load(installation, &policy)?;
     // Installations that were made before there were managed devices have no such directory.
     let files = if installation.fleet().is_dir() { read_toml_files(&installation.fleet())? } else { Vec::new() };
+    let mut digests = digests("fleet", &files);
+    digests.extend(digests_of("templates", &installation.templates())?);
+    digests.extend(digests_of("profiles", &installation.profiles())?);
     let fleet = FleetPolicies::load(installation, files, &policy)?;
-    Ok(Rules { policy: Arc::new(policy), modules: Arc::new(modules), fleet: Arc::new(fleet) })
+    Ok(Rules { policy: Arc::new(policy), modules: Arc::new(modules), fleet: Arc::new(fleet), files: Arc::new(digests) })
+}
+
+fn digests_of(folder: &str, path: &Path) -> Result<BTreeMap<String, String>, ServerError> {
+    Ok(digests(folder, &read_toml_files(path)?))
+}
+
+fn digests(folder: &str, files: &[(String, String)]) -> BTreeMap<String, String> {
+    files.iter().map(|(name, text)| (format!("{folder}/{name}"), hex(&sha256(text.as_bytes())))).collect()
 }
 
 /// Templates and profiles alone, with these texts in place of the files of their name, or beside them.

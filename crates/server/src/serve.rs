@@ -31,11 +31,11 @@ use crate::{
         tls,
     },
     error::ServerError,
-    flow::audit_chain,
+    flow::{audit_chain, nodes, notices::Outbox},
     init::{DERIVATION, INSTANCE, MASTER_SECRET, key_id},
     installation::{Installation, read_file, read_secret},
-    jobs::{leadership::Leadership, runner},
-    keyring::{CurrentKeyring, Keyring},
+    jobs::{leadership::Leadership, outbox, runner},
+    keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
     mdm::Mdm,
     oidc::Oidc,
@@ -113,6 +113,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
     let derive = |label: &[u8]| SecretBytes::new(hmac_sha256(master.expose(), &[label]).to_vec());
     let rules = policy_files::load(&installation, instance, config.organization.clone())?;
     let ring = Keyring::open(store.as_ref(), &unseal, &config.url, now).await?;
+    let rules = rules.issuing_from(ISSUING, ring.issuing());
     let ldap = config.ldap.as_ref().map(|settings| Ldap::new(settings, installation.dir())).transpose()?;
     let oidc = config.oidc.as_ref().map(|settings| Oidc::new(settings, installation.dir())).transpose()?;
     let mdm = config.mdm.as_ref().map(|settings| Mdm::new(settings, installation.dir())).transpose()?;
@@ -133,11 +134,11 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         audit_secret: derive(b"lanyard-audit-head-v1"),
         token_secret: derive(b"lanyard-api-token-v1"),
         access: Access::default(),
+        outbox: Outbox::new(derive(b"lanyard-notices-v1")),
         fleet_secret: derive(b"lanyard-fleet-v1"),
         mdm,
         ldap,
         oidc,
-        ndes_outstanding: tokio::sync::Mutex::default(),
         telemetry: Telemetry::default(),
         throttle,
         rules: RwLock::new(rules),
@@ -200,6 +201,7 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     }
     let started = server.event(AuditKind::Started, "server");
     server.store.append_audit(started).await?;
+    nodes::say_and_warn(&server).await?;
 
     let (stop, stopping) = watch::channel(false);
     let public = router::public(Arc::clone(&server));
@@ -217,6 +219,7 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     if let Some(admin) = admin {
         tasks.push(tokio::spawn(serve_unix(admin, administrator, server.config.limits.clone(), stopping.clone())));
     }
+    tasks.push(tokio::spawn(outbox::run(Arc::clone(&server), stopping.clone())));
     tasks.push(tokio::spawn(runner::run(Arc::clone(&server), stopping)));
     tracing::info!(http = %http_address, https = %https_address, "serving");
     Ok(Running { server, http: http_address, https: https_address, mdm: mdm_address, stop, tasks, owns_socket })
@@ -278,6 +281,11 @@ impl Running {
             && let Err(error) = audit_chain::sign_head(&self.server).await
         {
             tracing::error!(%error, "the head of the audit log cannot be signed");
+        }
+        if self.server.leadership.is_shared()
+            && let Err(error) = self.server.store.remove_node(self.server.leadership.node()).await
+        {
+            tracing::warn!(%error, "this node cannot sign off; it is listed for another day");
         }
         if let Err(error) = self.server.leadership.release(self.server.store.as_ref()).await {
             tracing::warn!(%error, "the lease cannot be given back; another node takes over after a while");

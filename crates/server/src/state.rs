@@ -1,14 +1,14 @@
 //! What every flow needs.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, RwLock},
 };
 
 use lanyard_ca::keys::unseal::UnsealKey;
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    id::RequestId,
+    id::{AuthorityName, RequestId},
     secret::SecretBytes,
     time::Timestamp,
 };
@@ -19,11 +19,12 @@ use crate::{
     api::access::Access,
     clock::Clock,
     config::Config,
-    edge::{ndes_page::Outstanding, throttle::Throttle},
+    edge::throttle::Throttle,
     fleet::policy::FleetPolicies,
+    flow::notices::Outbox,
     installation::Installation,
     jobs::leadership::Leadership,
-    keyring::CurrentKeyring,
+    keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
     mdm::Mdm,
     modules::Modules,
@@ -40,6 +41,21 @@ pub struct Rules {
     pub modules: Arc<Modules>,
     /// What managed devices get.
     pub fleet: Arc<FleetPolicies>,
+    /// The files all of it was read from, each with the SHA-256 of its text in hexadecimal.
+    pub files: Arc<BTreeMap<String, String>>,
+}
+
+impl Rules {
+    /// With the issuing CA in use in the place of another.
+    #[must_use]
+    pub fn issuing_from(mut self, before: &str, now: &AuthorityName) -> Self {
+        if let Some(before) = before.parse().ok().filter(|before| before != now) {
+            let mut policy = Policy::clone(&self.policy);
+            policy.templates.issue_from(&before, now);
+            self.policy = Arc::new(policy);
+        }
+        self
+    }
 }
 
 /// The server's parts, shared by all its tasks.
@@ -66,8 +82,8 @@ pub struct Server {
     pub token_secret: SecretBytes,
     /// Who calls over the network, and how often.
     pub access: Access,
-    /// Challenges of the NDES pages.
-    pub ndes_outstanding: Outstanding,
+    /// Keeps what policy modules are to be told.
+    pub outbox: Outbox,
     /// Seals what managed devices' sessions, jobs and sign-ins keep.
     pub fleet_secret: SecretBytes,
     /// Windows management, where it is on.
@@ -111,15 +127,31 @@ impl Server {
         Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).modules)
     }
 
+    /// The files behind the rules in force.
+    #[must_use]
+    pub fn rule_files(&self) -> Arc<BTreeMap<String, String>> {
+        Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).files)
+    }
+
     /// What managed devices get, as it is in force.
     #[must_use]
     pub fn fleet(&self) -> Arc<FleetPolicies> {
         Arc::clone(&self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner).fleet)
     }
 
-    /// Puts other rules in force, all at once.
+    /// Puts other rules, as they were read from files, in force all at once.
     pub fn replace_rules(&self, rules: Rules) {
-        *self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = rules;
+        let mut current = self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Under the same lock as the change of authority, so that no rules are left that issue from the one before.
+        *current = rules.issuing_from(ISSUING, self.keyring.get().issuing());
+    }
+
+    /// Puts another keyring in use, and has the rules issue from its issuing CA.
+    pub fn replace_keyring(&self, ring: Keyring) {
+        let mut rules = self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let changed = rules.clone().issuing_from(self.keyring.get().issuing().as_str(), ring.issuing());
+        self.keyring.replace(ring);
+        *rules = changed;
     }
 
     /// An audit event at the present; the caller adds what else is known.

@@ -12,6 +12,8 @@ use lanyard_model::{
     fleet::{Enrollment, JobRecord},
     id::{AuthorityName, DeviceId, EnrollmentId, GroupName, JobId, KeyId, ProfileName, RequestId, TokenId, UserName},
     lease::LeaseRecord,
+    node::NodeRecord,
+    notice::NoticeRecord,
     request::{ApprovalRecord, RequestRecord, RequestState},
     serial::SerialNumber,
     time::Timestamp,
@@ -28,6 +30,17 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait ChallengeStore: Send + Sync {
     /// Saves a new challenge.
     async fn save_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<()>;
+    /// Saves a new challenge of a profile's page, unless so many of that page are unused and have not ended at its `created_at`; `false`,
+    /// and nothing is written, if they are.
+    async fn save_page_challenge(
+        &self,
+        challenge: ChallengeRecord,
+        profile: &ProfileName,
+        most: u32,
+        audit: AuditEvent,
+    ) -> Result<bool>;
+    /// How many challenges of a profile's page are unused and have not ended.
+    async fn count_page_challenges(&self, profile: &ProfileName, now: Timestamp) -> Result<u64>;
     /// Saves a challenge whose id follows from what was presented; `false`, and nothing is written, if that id is taken.
     async fn adopt_challenge(&self, challenge: ChallengeRecord, audit: AuditEvent) -> Result<bool>;
     /// Finds a challenge by the id in its text.
@@ -57,11 +70,24 @@ pub trait RequestStore: Send + Sync {
     async fn find_requests_by_text(&self, transaction: &str) -> Result<Vec<RequestRecord>>;
     /// Lists requests, newest first.
     async fn list_requests(&self, filter: RequestFilter) -> Result<Vec<RequestRecord>>;
-    /// Saves a refusal (state `Denied`). For an existing pending request it changes the state. A challenge to burn is consumed in the
-    /// same transaction if it is still unused.
-    async fn save_denied(&self, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<()>;
-    /// Saves a held request (state `Pending`), consuming its challenge in the same transaction.
-    async fn hold_request(&self, request: RequestRecord, challenge: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Begun>;
+    /// Saves a refusal (state `Denied`) with what is to be told of it. For an existing pending request it changes the state; when that was
+    /// decided meanwhile, nothing happens and the answer is [`Begun::NotPending`]. A challenge to burn is consumed in the same
+    /// transaction if it is still unused.
+    async fn save_denied(
+        &self,
+        request: RequestRecord,
+        burn: Option<ChallengeClaim>,
+        notices: Vec<NoticeRecord>,
+        audit: AuditEvent,
+    ) -> Result<Begun>;
+    /// Saves a held request (state `Pending`) with what is to be told of it, consuming its challenge in the same transaction.
+    async fn hold_request(
+        &self,
+        request: RequestRecord,
+        challenge: Option<ChallengeClaim>,
+        notices: Vec<NoticeRecord>,
+        audit: AuditEvent,
+    ) -> Result<Begun>;
 }
 
 /// Which requests to list.
@@ -115,6 +141,18 @@ pub struct Intent {
     pub audit: AuditEvent,
     /// The present, which may not lie more than five minutes behind the highest time signed.
     pub now: Timestamp,
+    /// When it must be on the disk.
+    pub durability: Durability,
+}
+
+/// When an intent, which is always written before the signature, must survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Before anything is signed: the signature is made outside this process, or somebody is told of it before it is stored.
+    BeforeSigning,
+    /// With the certificate: until that is stored, the signature is nowhere but in this process, and lost together with the intent. A
+    /// process that is killed loses neither.
+    WithCertificate,
 }
 
 /// What stood in the record of a request before it was granted; checked again in the transaction.
@@ -137,6 +175,8 @@ pub enum Opening {
 /// What a renewal relies on: that the predecessor is not revoked and that nobody renewed it meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenewalClaim {
+    /// The authority that issued the certificate renewed.
+    pub issuer: AuthorityName,
     /// The certificate renewed.
     pub predecessor: SerialNumber,
     /// Its newest successor when the decision was made. It is revoked (superseded) when the new certificate is signed, so that
@@ -177,10 +217,12 @@ pub struct Signed {
     pub der: Vec<u8>,
     /// The request, if there is one.
     pub request: Option<RequestId>,
-    /// Superseded successor to revoke.
-    pub supersedes: Option<(SerialNumber, Revocation)>,
+    /// Superseded successor to revoke, and who issued it.
+    pub supersedes: Option<(AuthorityName, SerialNumber, Revocation)>,
     /// Set when the certificate may not be handed out after all: it is stored revoked, and its request becomes `Denied`.
     pub withdrawn: Option<Withdrawal>,
+    /// What policy modules are to be told.
+    pub notices: Vec<NoticeRecord>,
     /// Events.
     pub audit: Vec<AuditEvent>,
 }
@@ -205,6 +247,9 @@ pub trait CertificateStore: Send + Sync {
     async fn find_certificates(&self, serial: &SerialNumber) -> Result<Vec<CertificateRecord>>;
     /// Lists certificates, newest first.
     async fn list_certificates(&self, filter: CertificateFilter) -> Result<Vec<CertificateRecord>>;
+    /// Looks for a text among the newest certificates, as far as one call goes: 50,000 of them. No index serves it, because every issuance would
+    /// have to keep that up.
+    async fn search_certificates(&self, search: CertificateSearch) -> Result<CertificatesFound>;
     /// Revokes; `false` if it was revoked before (then nothing changes).
     async fn revoke_certificate(
         &self,
@@ -222,14 +267,36 @@ pub trait CertificateStore: Send + Sync {
 pub struct CertificateFilter {
     /// Only of this status at `now`.
     pub status: Option<(CertificateStatus, Timestamp)>,
-    /// Only whose subject, names, user, device or template contain this text.
-    pub text: Option<String>,
     /// Also the authority's own service certificates.
     pub include_service: bool,
     /// Skip this many.
     pub offset: u64,
     /// At most this many; 0 means 100.
     pub limit: u32,
+}
+
+/// What to look for among certificates.
+#[derive(Debug, Clone, Default)]
+pub struct CertificateSearch {
+    /// Subject, names, user, device or template contain this text.
+    pub text: String,
+    /// Only of this status at `now`.
+    pub status: Option<(CertificateStatus, Timestamp)>,
+    /// Also the authority's own service certificates.
+    pub include_service: bool,
+    /// Where an earlier search stopped.
+    pub before: Option<u64>,
+    /// At most this many; 0 means 100.
+    pub limit: u32,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificatesFound {
+    /// The certificates, newest first.
+    pub certificates: Vec<CertificateRecord>,
+    /// Where to go on, when older certificates may match as well.
+    pub more: Option<u64>,
 }
 
 /// Numbers of certificates.
@@ -321,6 +388,8 @@ pub trait DirectoryStore: Send + Sync {
     async fn load_setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Saves a setting.
     async fn save_setting(&self, name: &str, value: Vec<u8>) -> Result<()>;
+    /// Saves a setting on which issuing rests, with its event; where a lease is named, only if it is still held.
+    async fn change_setting(&self, name: &str, value: Vec<u8>, lease: Option<LeaseRecord>, audit: AuditEvent) -> Result<()>;
 }
 
 /// Tokens, groups, and what people said.
@@ -426,6 +495,56 @@ pub trait FleetStore: Send + Sync {
     async fn load_password(&self, user: &UserName) -> Result<Option<String>>;
 }
 
+/// Outcomes that policy modules are still to be told. Most are saved with the outcome itself.
+#[async_trait]
+pub trait NoticeStore: Send + Sync {
+    /// Saves notices of an outcome that is not stored.
+    async fn save_notices(&self, notices: Vec<NoticeRecord>) -> Result<()>;
+    /// Notices to be tried now, the longest due first.
+    async fn due_notices(&self, now: Timestamp, limit: u32) -> Result<Vec<NoticeRecord>>;
+    /// Counts a try in vain and says when the next one is.
+    async fn postpone_notice(&self, id: &str, due_at: Timestamp) -> Result<()>;
+    /// Removes a notice that was taken, or, with the event, one that is given up; `false`, and no event, if it was gone before.
+    async fn end_notice(&self, id: &str, given_up: Option<AuditEvent>) -> Result<bool>;
+}
+
+/// The nodes that share the database, as they say of themselves.
+#[async_trait]
+pub trait NodeStore: Send + Sync {
+    /// Saves what a node says of itself.
+    async fn save_node(&self, node: NodeRecord) -> Result<()>;
+    /// All of them, the longest running first.
+    async fn list_nodes(&self) -> Result<Vec<NodeRecord>>;
+    /// Removes one that stops.
+    async fn remove_node(&self, name: &str) -> Result<()>;
+    /// Forgets those that were not seen since.
+    async fn forget_nodes(&self, seen_before: Timestamp) -> Result<()>;
+}
+
+/// What all nodes count together. A count sinks evenly with time, so that it is known by the moment at which it will be empty.
+#[async_trait]
+pub trait CountStore: Send + Sync {
+    /// When a count is or was empty again; `None` if it is not kept.
+    async fn load_count(&self, name: &str) -> Result<Option<Timestamp>>;
+    /// Raises counts.
+    async fn raise_counts(&self, now: Timestamp, raises: Vec<Raise>) -> Result<()>;
+    /// Uses up something that is good until then; `false` if it was used before.
+    async fn use_once(&self, name: &str, until: Timestamp) -> Result<bool>;
+    /// Forgets what was empty, good or open no longer at this moment.
+    async fn clear_counts(&self, before: Timestamp) -> Result<()>;
+}
+
+/// How a count is raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raise {
+    /// The count.
+    pub name: String,
+    /// By how many milliseconds later it is empty.
+    pub by: i64,
+    /// How many milliseconds away that may be at most.
+    pub most: i64,
+}
+
 /// The audit log.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
@@ -460,6 +579,9 @@ pub trait Store:
     + DirectoryStore
     + PeopleStore
     + FleetStore
+    + NodeStore
+    + NoticeStore
+    + CountStore
     + AuditStore
 {
     /// Where work that will end in writes makes itself known, so that writes of several callers are committed together.

@@ -13,6 +13,8 @@ use lanyard_model::{
     fleet::{Enrollment, JobRecord, JobState},
     id::RequestId,
     lease::LeaseRecord,
+    node::NodeRecord,
+    notice::NoticeRecord,
     request::{ApprovalRecord, RequestRecord, RequestState},
     san::{SanKind, SubjectAltName},
     serial::SerialNumber,
@@ -327,6 +329,32 @@ pub(crate) fn request_id(row: &impl StoredRow, what: &'static str) -> Result<Req
 pub(crate) fn head(row: &impl StoredRow) -> Result<Head> {
     let tip = Tip { sequence: count(row, "head.seq")?, hash: digest(row, "head.hash")? };
     Ok(Head { tip, highest: time(row, "head.highest")?, revocations: count(row, "head.revocations")? })
+}
+
+/// Table `nodes`.
+pub(crate) fn node(row: &impl StoredRow) -> Result<NodeRecord> {
+    Ok(NodeRecord {
+        name: text(row, "nodes.name")?,
+        files: serde_json::from_str(&text(row, "nodes.files")?).map_err(|e| corrupt("nodes.files", e))?,
+        started_at: Timestamp(integer(row, "nodes.started_at")?),
+        seen_at: Timestamp(integer(row, "nodes.seen_at")?),
+    })
+}
+
+/// A notice.
+pub(crate) fn notice(row: &impl StoredRow) -> Result<NoticeRecord> {
+    let small = |what| u32::try_from(integer(row, what)?).map_err(|e| corrupt(what, e));
+    Ok(NoticeRecord {
+        id: text(row, "notices.id")?,
+        request: request_id(row, "notices.request")?,
+        profile: parsed(row, "notices.profile")?,
+        place: small("notices.place")?,
+        kind: text(row, "notices.kind")?,
+        body: octets(row, "notices.body")?,
+        attempts: small("notices.attempts")?,
+        created_at: Timestamp(integer(row, "notices.created_at")?),
+        due_at: Timestamp(integer(row, "notices.due_at")?),
+    })
 }
 
 /// Table `leases`.

@@ -26,7 +26,7 @@ const fn table(name: &'static str, key: &'static str, numbered: bool) -> Table {
     Table { name, key, numbered }
 }
 
-/// Every table with data that last, in an order that satisfies references. Leases and the health check's beat are of one process.
+/// Every table with data that last, in an order that satisfies references. Leases, nodes and the health check's beat are of running processes.
 const TABLES: &[Table] = &[
     table("challenges", "id", false),
     table("requests", "id", false),
@@ -48,6 +48,9 @@ const TABLES: &[Table] = &[
     table("management_jobs", "id", false),
     table("inventories", "enrollment", false),
     table("passwords", "user_name", false),
+    table("notices", "id", false),
+    table("counts", "name", false),
+    table("page_challenges", "challenge", false),
     table("audit", "seq", false),
     table("audit_heads", "id", true),
 ];
@@ -223,7 +226,7 @@ mod tests {
         let (connection, _) = sqlite::connect(&directory.path().join("lanyard.db")).unwrap();
         let mut query = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
         let there = query.query_map([], |row| row.get::<_, String>(0)).unwrap().collect::<rusqlite::Result<Vec<_>>>().unwrap();
-        let of_one_process = ["head", "heartbeat", "leases", "migrations"];
+        let of_one_process = ["head", "heartbeat", "leases", "migrations", "nodes"];
         for name in there.iter().filter(|name| !name.starts_with("sqlite_") && !of_one_process.contains(&name.as_str())) {
             assert!(TABLES.iter().any(|table| table.name == name), "{name} would be left behind");
         }

@@ -18,4 +18,5 @@ pub mod programs;
 pub mod scep;
 pub mod server;
 pub mod service;
+pub mod temporary;
 pub mod wait;

@@ -19,7 +19,7 @@ use lanyard_server::{
 };
 use tempfile::TempDir;
 
-use crate::admin::Admin;
+use crate::{admin::Admin, temporary};
 
 /// Organisation of every test installation.
 pub const ORGANIZATION: &str = "Example";
@@ -124,7 +124,7 @@ impl Builder {
     /// # Panics
     /// When that fails.
     pub async fn create(self) -> (Site, Arc<ShiftedClock>) {
-        let temp = tempfile::Builder::new().prefix("lanyard-test-").tempdir().unwrap();
+        let temp = temporary::folder("test");
         let (dir, unseal) = (temp.path().join("data"), temp.path().join("unseal.key"));
         let any = "127.0.0.1:0".parse().unwrap();
         let plan = Plan {
@@ -206,6 +206,16 @@ impl TestServer {
         let running = serve::start(Arc::clone(&server)).await.expect("start");
         let (http, https, mdm) = (running.http, running.https, running.mdm.expect("a listener for managed devices"));
         Self { admin: Admin::of(&site.dir), site, clock, server, http, https, mdm, running }
+    }
+
+    /// Another node on the same directory and clock; its database must be one that nodes share.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn further(&self) -> Running {
+        let shared: Arc<dyn Clock> = Arc::<ShiftedClock>::clone(&self.clock);
+        let server = serve::open(&self.site.dir, Unseal::File(self.site.unseal.clone()), shared).await.expect("open");
+        serve::start(server).await.expect("start")
     }
 
     /// Stops in an orderly way.

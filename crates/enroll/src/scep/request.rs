@@ -311,6 +311,12 @@ impl PkiMessage {
 }
 
 impl Envelope {
+    /// Whether it is encrypted to the key of this certificate, as far as it says.
+    #[must_use]
+    pub fn is_for(&self, certificate: &Certificate) -> bool {
+        self.0.recipient(certificate).is_some()
+    }
+
     /// How it is encrypted to whichever of our keys it names.
     #[must_use]
     pub fn mirror(&self, keys: &[RegistrationKey<'_>]) -> Option<Mirror> {

@@ -47,8 +47,20 @@ pub enum Command {
     },
     /// Make the CA that is to follow the issuing CA, and announce it to SCEP clients (GetNextCACert).
     #[command(after_help = "Example:\n  lanyard ca successor --dir ca\n\n\
-        The successor has a key of the same kind under the same root, and its own registration certificate. Nothing is issued from it yet.")]
+        The successor has a key of the same kind under the same root, and its own registration certificate. Nothing is issued from it until \
+        'lanyard ca take-over', or until certificates of the CA in use would be cut short by its end.")]
     Successor {
+        #[command(flatten)]
+        target: Target,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Issue from the announced successor from now on.
+    #[command(after_help = "Example:\n  lanyard ca take-over --dir ca\n\n\
+        The CA before goes on signing its CRLs, its certificates can be renewed, and devices that encrypt to its registration certificate \
+        are answered until that one ends.")]
+    TakeOver {
         #[command(flatten)]
         target: Target,
         /// Print JSON.
@@ -95,6 +107,14 @@ pub async fn run(command: Command) -> ExitCode {
             }
             Err(error) => error.report(),
         },
+        Command::TakeOver { target, json } => match target.post::<_, String>("/authorities/issuing/take-over", &()).await {
+            Ok(name) if json => print::json(&name),
+            Ok(name) => {
+                print::line(&format!("{name} issues from now on"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => error.report(),
+        },
     }
 }
 
@@ -114,6 +134,7 @@ fn show(found: Vec<Authority>) -> ExitCode {
             ("Key", Some(a.key)),
             ("Valid from", Some(a.not_before)),
             ("Valid until", Some(a.not_after)),
+            ("State", a.state),
             ("SHA-256", Some(a.fingerprint)),
             ("CRL", crl),
         ]);

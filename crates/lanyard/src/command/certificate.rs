@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
-use lanyard_server::api::types::{Certificate, Order, Request, Revoke, Revoked};
+use lanyard_server::api::types::{Certificate, CertificatesFound, Order, Request, Revoke, Revoked};
 
 use super::challenge::OrderArguments;
 use crate::{
@@ -77,9 +77,12 @@ pub struct List {
     /// Only valid, expired, revoked or intended ones.
     #[arg(long)]
     status: Option<String>,
-    /// Only whose subject, names, user, device or template contain this text.
-    #[arg(long)]
+    /// Only whose subject, names, user, device or template contain this text. Looks through the newest 50,000 at a time.
+    #[arg(long, conflicts_with = "offset")]
     text: Option<String>,
+    /// Go on with --text where an earlier search stopped, as it said.
+    #[arg(long, value_name = "NUMBER", requires = "text")]
+    before: Option<u64>,
     /// Also the authority's own registration and server certificates.
     #[arg(long)]
     service: bool,
@@ -140,15 +143,24 @@ fn path(serial: &str) -> String {
 }
 
 async fn list(arguments: List) -> ExitCode {
-    let List { target, status, text, service, offset, limit, json } = arguments;
-    let mut query = format!("/certificates?limit={limit}&offset={offset}&service={service}");
-    for (name, value) in [("status", status), ("text", text)] {
-        if let Some(value) = value {
-            query.push_str(&format!("&{name}={}", encode(&value)));
+    let List { target, status, text, before, service, offset, limit, json } = arguments;
+    let status = status.map(|status| format!("&status={}", encode(&status))).unwrap_or_default();
+    let found = match text {
+        None => target.get(&format!("/certificates?limit={limit}&offset={offset}&service={service}{status}")).await,
+        Some(text) => {
+            let before = before.map(|number| format!("&before={number}")).unwrap_or_default();
+            let text = encode(&text);
+            let query = format!("/certificates/search?limit={limit}&service={service}&text={text}{status}{before}");
+            target.get::<CertificatesFound>(&query).await.map(|found| {
+                if let Some(more) = found.more {
+                    print::remark(&format!("older certificates may match as well; go on with --before {more}"));
+                }
+                found.certificates
+            })
         }
-    }
-    match target.get::<Vec<Certificate>>(&query).await {
-        Ok(found) if json => print::json(&found),
+    };
+    match found {
+        Ok(found) if json => print::json::<Vec<Certificate>>(&found),
         Ok(found) => {
             let rows = found.into_iter().map(|c| {
                 let template = c.template.unwrap_or_else(|| "-".into());

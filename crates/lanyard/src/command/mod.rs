@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod group;
 pub mod import;
 pub mod init;
+pub mod node;
 pub mod policy;
 pub mod request;
 pub mod serve;

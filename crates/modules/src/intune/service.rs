@@ -152,7 +152,7 @@ impl PolicyModule for Intune {
         self.tell("validateRequest", &ValidateRequest { request }).await
     }
 
-    async fn notify(&self, report: &Report) -> Result<(), ModuleError> {
+    async fn notify(&self, report: &Report, _now: lanyard_model::time::Timestamp) -> Result<(), ModuleError> {
         if report.csr.is_empty() {
             return Err(ModuleError::NoCsr);
         }

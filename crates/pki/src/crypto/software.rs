@@ -114,6 +114,10 @@ impl Signer for SoftwareSigner {
         &self.public
     }
 
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
     fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, PkiError> {
         let failed = |_| fault("signing failed");
         match (&self.inner, algorithm) {

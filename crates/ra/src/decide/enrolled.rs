@@ -103,12 +103,10 @@ fn again(
     order::key_accepted(template, request.content.key.kind)?;
     let key = request.content.key.clone();
     let content = issue::content(template, record.subject.clone(), record.san.clone(), key, now);
-    // Successors are linked within one authority; across two of them the enrolment alone tells what follows what.
-    let same_issuer = content.issuer == record.issuer;
     let grant = Grant::new(content, request.id)
         .under(template.name.clone(), template.revision, order.profile.clone())
-        .meant_for(record.user.clone(), record.device.clone());
-    let grant = if same_issuer { grant.renewing(record.serial.clone(), record.successor.clone()) } else { grant };
+        .meant_for(record.user.clone(), record.device.clone())
+        .renewing(record);
     Ok(Decision::Grant(Box::new(grant)))
 }
 

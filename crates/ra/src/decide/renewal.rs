@@ -65,7 +65,7 @@ pub(super) fn decide(
     let grant = Grant::new(content, request.id)
         .under(template.name.clone(), template.revision, request.profile.clone())
         .meant_for(record.user.clone(), record.device.clone())
-        .renewing(record.serial.clone(), record.successor.clone());
+        .renewing(record);
     Ok(Decision::Grant(Box::new(grant)))
 }
 

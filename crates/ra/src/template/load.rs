@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lanyard_model::{id::TemplateName, template::Template};
+use lanyard_model::{
+    id::{AuthorityName, TemplateName},
+    template::Template,
+};
 
 use super::check::{self, Fault};
 use crate::{
@@ -46,6 +49,13 @@ impl Templates {
             }
         }
         Ok(Self(templates))
+    }
+
+    /// Puts one issuing authority in the place of another.
+    pub fn issue_from(&mut self, before: &AuthorityName, now: &AuthorityName) {
+        for compiled in self.0.values_mut().filter(|compiled| compiled.template.issuing_ca == *before) {
+            compiled.template.issuing_ca = now.clone();
+        }
     }
 
     /// Finds a template.

@@ -23,14 +23,16 @@ use super::{
 };
 use crate::{
     error::ServerError,
-    flow::{crl, scep::ISSUING, successor},
+    flow::{crl, nodes, successor},
     installation::read_file,
+    keyring::{ISSUING, Keyring},
     policy_files,
     state::Server,
 };
 
 /// `GET /authorities`.
 pub async fn list(State(server): State<Arc<Server>>) -> ApiResult<Vec<Authority>> {
+    let ring = server.keyring.get();
     let mut authorities = Vec::new();
     for record in server.store.list_authorities().await? {
         let certificate = Certificate::decode(&record.certificate)?;
@@ -48,10 +50,23 @@ pub async fn list(State(server): State<Arc<Server>>) -> ApiResult<Vec<Authority>
             crl_url: is_ca.then(|| format!("{}/crl/{}.crl", server.config.url, record.name)),
             crl_number: newest.as_ref().map(|c| c.number),
             crl_next_update: newest.as_ref().map(|c| c.next_update.to_string()),
+            state: is_ca.then(|| state(&ring, &record.name)).flatten(),
             pem: pem::encode(pem::CERTIFICATE, certificate.der()),
         });
     }
     Ok(Json(authorities))
+}
+
+/// Where an issuing CA stands in the order of things.
+fn state(ring: &Keyring, name: &AuthorityName) -> Option<String> {
+    let authority = ring.authority(name).ok()?;
+    let is = |other: &AuthorityName| other == name;
+    Some(match () {
+        () if authority.certificate().is_self_issued() => return None,
+        () if is(ring.issuing()) => "in use".into(),
+        () if ring.successor().is_some_and(|successor| is(successor.name())) => "announced".into(),
+        () => format!("followed by {}", ring.issuing()),
+    })
 }
 
 /// `POST /authorities/{name}/crl`: signs a CRL now.
@@ -70,6 +85,14 @@ pub async fn prepare_successor(
         return Err(ServerError::NotFound { what: "issuing authority", name: printable(&name) });
     }
     Ok(Json(successor::prepare(&server, &actor(&extensions)).await?.to_string()))
+}
+
+/// `POST /authorities/{name}/take-over`: the successor issues from now on.
+pub async fn take_over(State(server): State<Arc<Server>>, Path(name): Path<String>, extensions: Extensions) -> ApiResult<String> {
+    if name != ISSUING {
+        return Err(ServerError::NotFound { what: "issuing authority", name: printable(&name) });
+    }
+    Ok(Json(successor::take_over(&server, &actor(&extensions)).await?.to_string()))
 }
 
 /// `GET /templates`.
@@ -128,5 +151,6 @@ pub async fn reload(State(server): State<Arc<Server>>, extensions: Extensions) -
     let audit = AuditEvent { detail: Some(summary.clone()), ..server.event(AuditKind::PolicyChanged, actor(&extensions)) };
     server.store.append_audit(audit).await?;
     server.replace_rules(rules);
-    Ok(Json(summary))
+    let warnings = nodes::say_and_warn(&server).await?;
+    Ok(Json(std::iter::once(summary).chain(warnings).collect::<Vec<_>>().join("; ")))
 }

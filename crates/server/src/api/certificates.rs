@@ -13,14 +13,14 @@ use lanyard_model::{
     time::Timestamp,
 };
 use lanyard_pki::{crypto::digest::sha256, pem};
-use lanyard_store::ports::CertificateFilter;
+use lanyard_store::ports::{CertificateFilter, CertificateSearch};
 use serde::Deserialize;
 
 use super::{
     challenges::parse,
     problem::ApiResult,
     router::actor,
-    types::{Certificate, Order, Request, Revoke, Revoked, digest},
+    types::{Certificate, CertificatesFound, Order, Request, Revoke, Revoked, digest},
 };
 use crate::{
     error::ServerError,
@@ -34,16 +34,53 @@ use crate::{
 #[derive(Default)]
 pub struct Filter {
     status: Option<String>,
-    text: Option<String>,
     service: bool,
     offset: u64,
+    limit: u32,
+}
+
+/// What to look for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[derive(Default)]
+pub struct Search {
+    text: String,
+    status: Option<String>,
+    service: bool,
+    before: Option<u64>,
     limit: u32,
 }
 
 /// `GET /certificates`.
 pub async fn list(State(server): State<Arc<Server>>, Query(filter): Query<Filter>) -> ApiResult<Vec<Certificate>> {
     let now = server.now();
-    let status = match filter.status.as_deref() {
+    let filter = CertificateFilter {
+        status: status(filter.status.as_deref())?.map(|s| (s, now)),
+        include_service: filter.service,
+        offset: filter.offset,
+        limit: filter.limit,
+    };
+    let found = server.store.list_certificates(filter).await?;
+    Ok(Json(found.iter().map(|c| describe(c, now)).collect()))
+}
+
+/// `GET /certificates/search`: the newest that contain a text, as far as one call looks; `more` says where to go on.
+pub async fn search(State(server): State<Arc<Server>>, Query(search): Query<Search>) -> ApiResult<CertificatesFound> {
+    let now = server.now();
+    let search = CertificateSearch {
+        text: search.text,
+        status: status(search.status.as_deref())?.map(|s| (s, now)),
+        include_service: search.service,
+        before: search.before,
+        limit: search.limit,
+    };
+    let found = server.store.search_certificates(search).await?;
+    let certificates = found.certificates.iter().map(|c| describe(c, now)).collect();
+    Ok(Json(CertificatesFound { certificates, more: found.more }))
+}
+
+fn status(text: Option<&str>) -> Result<Option<CertificateStatus>, ServerError> {
+    Ok(match text {
         None => None,
         Some("valid") => Some(CertificateStatus::Valid),
         Some("expired") => Some(CertificateStatus::Expired),
@@ -53,16 +90,7 @@ pub async fn list(State(server): State<Arc<Server>>, Query(filter): Query<Filter
             let known = "valid, expired, revoked, intended";
             return Err(ServerError::Invalid(format!("status '{}' is none of {known}", other.escape_debug())));
         }
-    };
-    let filter = CertificateFilter {
-        status: status.map(|s| (s, now)),
-        text: filter.text,
-        include_service: filter.service,
-        offset: filter.offset,
-        limit: filter.limit,
-    };
-    let found = server.store.list_certificates(filter).await?;
-    Ok(Json(found.iter().map(|c| describe(c, now)).collect()))
+    })
 }
 
 /// `GET /certificates/{serial}`.

@@ -14,6 +14,7 @@ pub mod directory;
 pub mod fleet;
 pub mod fleet_types;
 pub mod groups;
+pub mod nodes;
 pub mod problem;
 pub mod replay;
 pub mod requests;

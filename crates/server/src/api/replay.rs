@@ -7,7 +7,7 @@ use lanyard_model::{request::RequestRecord, text::printable, time::Span};
 use serde::{Deserialize, Serialize};
 
 use super::problem::ApiResult;
-use crate::{error::ServerError, flow::replay, policy_files, state::Server};
+use crate::{error::ServerError, flow::replay, keyring::first, policy_files, state::Server};
 
 /// What to try.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -64,12 +64,13 @@ pub struct Affected {
 /// `POST /policy/replay`. Changes nothing.
 pub async fn try_out(State(server): State<Arc<Server>>, Json(trial): Json<Trial>) -> ApiResult<Tried> {
     let in_force = server.policy();
-    let changed = policy_files::load_with(
+    let mut changed = policy_files::load_with(
         &server.installation,
         in_force.instance.clone(),
         server.config.organization.clone(),
         &trial.files,
     )?;
+    changed.templates.issue_from(&first()?, server.keyring.get().issuing());
     let rules = format!("{} templates, {} profiles", changed.templates.iter().count(), changed.profiles.iter().count());
     let Some(span) = trial.replay else { return Ok(Json(Tried { rules, ..Tried::default() })) };
     let span: Span = span.parse().map_err(|e: lanyard_model::time::SpanError| ServerError::Invalid(e.to_string()))?;

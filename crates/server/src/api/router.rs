@@ -10,7 +10,7 @@ use axum::{
     routing::{delete, get, post, put},
 };
 
-use super::{access, audit, authority, certificates, challenges, directory, fleet, groups, replay, requests, tokens};
+use super::{access, audit, authority, certificates, challenges, directory, fleet, groups, nodes, replay, requests, tokens};
 use crate::{api::access::Caller, edge::listen::Peer, flow::approve::Person, state::Server};
 
 /// Largest call, in octets.
@@ -33,6 +33,7 @@ fn calls() -> Router<Arc<Server>> {
     Router::new()
         .route("/challenges", post(challenges::create))
         .route("/certificates", get(certificates::list).post(certificates::issue))
+        .route("/certificates/search", get(certificates::search))
         .route("/certificates/{serial}", get(certificates::show))
         .route("/certificates/{serial}/revoke", post(certificates::revoke))
         .route("/requests", get(requests::list))
@@ -42,6 +43,7 @@ fn calls() -> Router<Arc<Server>> {
         .route("/authorities", get(authority::list))
         .route("/authorities/{name}/crl", post(authority::issue_crl))
         .route("/authorities/{name}/successor", post(authority::prepare_successor))
+        .route("/authorities/{name}/take-over", post(authority::take_over))
         .route("/templates", get(authority::templates))
         .route("/templates/{name}", get(authority::template))
         .route("/profiles", get(authority::profiles))
@@ -66,6 +68,7 @@ fn calls() -> Router<Arc<Server>> {
         .route("/fleet/{device}/unenroll", post(fleet::unenroll))
         .route("/fleet/{device}/renew", post(fleet::renew))
         .route("/fleet-jobs/{id}/cancel", post(fleet::cancel))
+        .route("/nodes", get(nodes::list))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/audit/verify", get(audit::verify))

@@ -196,6 +196,36 @@ pub struct Deny {
     pub reason: String,
 }
 
+/// What a search for a text found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CertificatesFound {
+    /// The certificates, newest first.
+    pub certificates: Vec<Certificate>,
+    /// Where to go on (`before`), when older certificates may match as well.
+    pub more: Option<u64>,
+}
+
+/// A node that shares the database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Whether it is the one that answers.
+    pub answers: bool,
+    /// Whether it does the work that only one may do.
+    pub leads: bool,
+    /// When it started.
+    pub started_at: String,
+    /// When it last gave a sign of life; signs come every minute.
+    pub seen_at: String,
+    /// How many files of templates, profiles and policies it loaded.
+    pub files: usize,
+    /// Files that it and the one that answers loaded differently, or that only one of them has.
+    pub differs: Vec<String>,
+}
+
 /// A certificate of the authority itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -222,6 +252,9 @@ pub struct Authority {
     pub crl_number: Option<u64>,
     /// When its newest CRL ends.
     pub crl_next_update: Option<String>,
+    /// Of issuing CAs: `in use`, `announced`, or `followed by` another.
+    #[serde(default)]
+    pub state: Option<String>,
     /// The certificate in PEM.
     pub pem: String,
 }

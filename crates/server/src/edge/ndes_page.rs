@@ -12,14 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lanyard_model::{
-    challenge::ChallengeId,
-    id::ProfileName,
-    module::NdesPage,
-    secret::SecretText,
-    text::{printable, unhex},
-    time::Timestamp,
-};
+use lanyard_model::{id::ProfileName, module::NdesPage, secret::SecretText, text::printable};
 use lanyard_ra::challenge::text::as_hex;
 
 use crate::{
@@ -29,12 +22,9 @@ use crate::{
         types::Order,
     },
     error::ServerError,
-    flow::{challenge, scep::authority_name},
+    flow::challenge,
     state::Server,
 };
-
-/// The challenges of the pages that may still be unused.
-pub type Outstanding = tokio::sync::Mutex<Vec<(ProfileName, ChallengeId, Timestamp)>>;
 
 /// The page over plain HTTP: there is none, since it would tell the challenge to everybody on the way.
 pub async fn without_tls() -> Response {
@@ -59,7 +49,7 @@ pub async fn page(State(server): State<Arc<Server>>, Query(query): Query<Vec<(St
             _ => html(SORRY),
         };
     }
-    match fresh(&server, profile, &page, &order, &caller).await {
+    match fresh(&server, &page, &order, &caller).await {
         Ok(Some(challenge)) => html(&text(&server, &challenge, &page)),
         Ok(None) => html(FULL),
         Err(error) => error.into_response(),
@@ -93,35 +83,12 @@ fn wanted(server: &Server, query: &[(String, String)]) -> Result<(ProfileName, N
     Ok((found.name.clone(), page, order))
 }
 
-/// Makes a challenge unless as many as the page allows are still unused. This node counts its own, as NDES does.
-async fn fresh(
-    server: &Server,
-    profile: ProfileName,
-    page: &NdesPage,
-    order: &Order,
-    caller: &Caller,
-) -> Result<Option<SecretText>, ServerError> {
-    // Held until the new one is counted, so that no two take the last place.
-    let mut outstanding = server.ndes_outstanding.lock().await;
-    let now = server.now();
-    let mut unused = Vec::new();
-    for (of, id, until) in outstanding.drain(..) {
-        let open = now < until && server.store.load_challenge(id).await?.is_some_and(|c| c.used.is_none());
-        if open {
-            unused.push((of, id, until));
-        }
-    }
-    *outstanding = unused;
-    let most = usize::try_from(page.password_max).unwrap_or(usize::MAX);
-    if outstanding.iter().filter(|(of, ..)| *of == profile).count() >= most {
-        return Ok(None);
-    }
+/// Makes a challenge unless as many as the page allows are still unused, on all nodes together.
+async fn fresh(server: &Server, page: &NdesPage, order: &Order, caller: &Caller) -> Result<Option<SecretText>, ServerError> {
     let (mut parsed, user, device) = parse(order)?;
     parsed.ordered_by = Some(caller.identity());
-    let made = challenge::create(server, parsed, user, device, &caller.actor()).await?;
-    if let Some(id) = unhex(&made.id).and_then(|octets| octets.try_into().ok()) {
-        outstanding.push((profile, ChallengeId(id), made.expires_at));
-    }
+    let made = challenge::create_for_page(server, parsed, (user, device), page.password_max, &caller.actor()).await?;
+    let Some(made) = made else { return Ok(None) };
     as_hex(&made.text).map(Some).ok_or_else(|| ServerError::Conflict("a challenge cannot be written in hexadecimal".into()))
 }
 
@@ -150,7 +117,7 @@ const SORRY: &str = "You do not have sufficient permission to enroll with SCEP."
 
 fn text(server: &Server, challenge: &SecretText, page: &NdesPage) -> String {
     let ring = server.keyring.get();
-    let thumbprint = authority_name().and_then(|name| ring.authority(&name).map(|a| a.certificate().fingerprint()));
+    let thumbprint = ring.authority(ring.issuing()).map(|a| a.certificate().fingerprint());
     let thumbprint = thumbprint.map(|digest| lanyard_model::text::hex(&digest).to_uppercase()).unwrap_or_default();
     format!(
         "The thumbprint (SHA-256) of the CA certificate is: <B> {thumbprint} </B> <P> The enrollment challenge password is: \

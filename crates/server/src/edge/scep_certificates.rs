@@ -16,7 +16,6 @@ use lanyard_model::{
 use super::scep_evidence::HttpEvidence;
 use crate::{
     error::{ServerError, chain},
-    flow::scep::authority_name,
     keyring::{Keyring, Registration},
     state::Server,
 };
@@ -29,7 +28,7 @@ pub fn current(server: &Server, profile: &Profile, evidence: &HttpEvidence) -> R
     let ring = server.keyring.get();
     let recognised = evidence.recognise();
     let shape = profile.offered_to(recognised.map(|r| r.client));
-    let (media_type, body) = ca_certificates(&offered(&ring, &authority_name()?, profile, shape)?);
+    let (media_type, body) = ca_certificates(&offered(&ring, ring.issuing(), profile, shape)?);
     let different = match shape {
         CaCertificates::Chain => None,
         CaCertificates::Rsa => Some(Accommodation::RsaCertificatesOnly),
@@ -53,7 +52,7 @@ pub fn current(server: &Server, profile: &Profile, evidence: &HttpEvidence) -> R
 pub fn next(server: &Server, profile: &Profile) -> Result<Option<Response>, ServerError> {
     let ring = server.keyring.get();
     let Some(successor) = ring.announced_successor() else { return Ok(None) };
-    let now = registration(&ring, &authority_name()?)?;
+    let now = registration(&ring, ring.issuing())?;
     let certificates = offered(&ring, successor.name(), profile, profile.offered_to(None))?;
     let by = Replier { certificate: &now.certificate, signer: now.signer.as_ref() };
     let body = next_ca_certificates(&certificates, by).map_err(|e| ServerError::Conflict(chain(&e)))?;

@@ -17,7 +17,6 @@ use lanyard_ra::{
 };
 
 use super::{
-    ask::{self, About},
     enroll::{Attempt, attempt},
     outcome::Outcome,
     resume,
@@ -153,15 +152,10 @@ async fn one_turn(
         tracing::info!(request = %request.id, %earlier, "the same request again: the stored outcome answers it");
         return resume::outcome_of(server, earlier).await.map(Turn::Ended);
     }
-    let about = About::of(&decision);
     let attempted = attempt(server, request, context, decision, None, record).await;
     match attempted {
         Ok(Attempt::Taken) => Ok(Turn::Taken),
-        Ok(Attempt::Own(outcome)) => {
-            ask::tell(server, ask::report(server, request, &about, Ok(&outcome)));
-            Ok(Turn::Ended(outcome))
-        }
-        Ok(Attempt::Others(outcome)) => Ok(Turn::Ended(outcome)),
+        Ok(Attempt::Own(outcome) | Attempt::Others(outcome)) => Ok(Turn::Ended(outcome)),
         Err(error) => Err(error),
     }
 }

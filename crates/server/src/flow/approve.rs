@@ -9,11 +9,11 @@ use lanyard_model::{
     text::unhex,
 };
 use lanyard_ra::decide::{Approved, Facts, decide, may_approve};
-use lanyard_store::ports::Opening;
+use lanyard_store::ports::{Begun, Opening};
 
 use super::{
-    ask,
     enroll::{Reopened, carry_out, with_subjects},
+    notices,
     outcome::Outcome,
 };
 use crate::{error::ServerError, state::Server};
@@ -117,9 +117,14 @@ pub async fn deny(server: &Server, id: RequestId, by: &str, why: &str) -> Result
     record.decided_by = Some(by.to_owned());
     let audit =
         AuditEvent { reason: record.reason.clone(), detail: Some(why), ..server.request_event(AuditKind::RequestDenied, by, id) };
-    let report = ask::report_of_record(server, &record);
-    server.store.save_denied(record, None, audit).await?;
-    ask::tell(server, report);
+    let notices = notices::of_record(server, &record)?;
+    let told = !notices.is_empty();
+    if server.store.save_denied(record, None, notices, audit).await? == Begun::NotPending {
+        // Somebody decided meanwhile: that stands, and is told.
+        pending(server, id).await?;
+        return Err(ServerError::Conflict(format!("request {id} is being decided by somebody else")));
+    }
+    server.outbox.wake(told);
     Ok(())
 }
 

@@ -1,15 +1,14 @@
-//! Asking the policy modules of a profile, and telling them how it ended.
+//! Asking the policy modules of a profile.
 //!
-//! Asked after the built-in rules said yes and before anything is reserved; whatever is not a clear yes is a no. Told on every way
-//! out, in the background, because bookkeeping must not hold up a device; only a module that must know first is told while the
-//! certificate can still be withdrawn.
+//! Asked after the built-in rules said yes and before anything is reserved; whatever is not a clear yes is a no. Only a module that must
+//! know first is told here, while the certificate can still be withdrawn; all others by [`super::notices`].
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use lanyard_model::{
     challenge::ChallengeId,
     enroll::EnrollRequest,
-    id::{DeviceId, TemplateName, UserName},
+    id::{DeviceId, ProfileName, TemplateName, UserName},
     name::DistinguishedName,
     request::{RequestContext, RequestRecord},
     san::SubjectAltName,
@@ -23,15 +22,13 @@ use lanyard_ra::{
     grant::Grant,
     reason::Reason,
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::outcome::Outcome;
 use crate::{error::ServerError, state::Server};
 
 /// How long all calls of one module may take together while a device waits.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// When a report that was not taken is sent again.
-const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whom a decision is about.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +58,12 @@ impl About {
             }
             Decision::Repeat(_) => Self::default(),
         }
+    }
+
+    /// As far as the record knows.
+    #[must_use]
+    pub fn of_record(record: &RequestRecord) -> Self {
+        Self { template: record.template.clone(), user: record.user.clone(), device: record.device.clone() }
     }
 
     /// The refusal that follows from an objection. The challenge stays unused: an honest device may ask again once the module says
@@ -171,11 +174,11 @@ async fn ask(
     Ok(())
 }
 
-fn out_of_patience() -> ModuleError {
+pub(super) fn out_of_patience() -> ModuleError {
     ModuleError::Timeout { host: "the service".to_owned(), seconds: PATIENCE.as_secs() }
 }
 
-fn labels(module: &dyn PolicyModule, call: &'static str, error: Option<&ModuleError>) -> [(&'static str, String); 3] {
+pub(super) fn labels(module: &dyn PolicyModule, call: &'static str, error: Option<&ModuleError>) -> [(&'static str, String); 3] {
     let outcome = error.map_or("ok", ModuleError::code);
     [("module", module.kind().to_owned()), ("call", call.to_owned()), ("outcome", outcome.to_owned())]
 }
@@ -234,27 +237,6 @@ fn issued(server: &Server, authority: &lanyard_model::id::AuthorityName, der: &[
     Some(IssuedCertificate { der: der.to_vec(), serial: certificate.serial()?, authority: authority.clone(), issuer, not_after })
 }
 
-/// A report about a stored request that a person or the clock decided.
-#[must_use]
-pub fn report_of_record(server: &Server, record: &RequestRecord) -> Report {
-    Report {
-        id: record.id,
-        protocol: record.protocol,
-        profile: record.profile.clone(),
-        transaction: record.transaction.clone(),
-        template: record.template.clone(),
-        subject: record.subject.clone(),
-        san: record.san.clone(),
-        user: record.user.clone(),
-        device: record.device.clone(),
-        disposition: Disposition::Refused,
-        reason: record.reason.clone(),
-        certificate: None,
-        csr: Vec::new(),
-        at: server.now(),
-    }
-}
-
 /// Tells the modules that must know before the device gets its certificate.
 ///
 /// # Errors
@@ -272,48 +254,14 @@ pub async fn tell_first(server: &Server, request: &EnrollRequest, grant: &Grant,
     };
     let report = report(server, request, &about, Ok(outcome));
     for module in chain {
-        let told = timeout(PATIENCE, module.notify(&report)).await.unwrap_or_else(|_| Err(out_of_patience()));
+        let told = timeout(PATIENCE, module.notify(&report, server.now())).await.unwrap_or_else(|_| Err(out_of_patience()));
         server.telemetry.count("lanyard_module_calls_total", &labels(module.as_ref(), "notify", told.as_ref().err()));
         told.map_err(|error| format!("module {}: {error}", module.kind()))?;
     }
     Ok(())
 }
 
-/// Tells the others, in the background and several times if need be. A success that was told first is not told again.
-pub fn tell(server: &Server, report: Report) {
-    let modules = server.modules();
-    let told_first = |module: &dyn PolicyModule| module.must_know_first() && report.disposition == Disposition::Issued;
-    let chain: Vec<_> = modules.of(&report.profile).iter().filter(|m| !told_first(m.as_ref())).cloned().collect();
-    if chain.is_empty() {
-        return;
-    }
-    let report = Arc::new(report);
-    for module in chain {
-        let Ok(place) = Arc::clone(&modules.reports).try_acquire_owned() else {
-            tracing::warn!(request = %report.id, module = module.kind(), "too many outcomes wait to be told; this one is not");
-            continue;
-        };
-        let report = Arc::clone(&report);
-        tokio::spawn(async move {
-            let _place = place;
-            deliver(module.as_ref(), &report).await;
-        });
-    }
-}
-
-async fn deliver(module: &dyn PolicyModule, report: &Report) {
-    let mut waits = AGAIN.iter();
-    loop {
-        let error = match timeout(PATIENCE, module.notify(report)).await {
-            Ok(Ok(())) | Ok(Err(ModuleError::NoCsr)) => return,
-            Ok(Err(error)) => error,
-            Err(_) => out_of_patience(),
-        };
-        let Some(wait) = waits.next() else {
-            tracing::warn!(request = %report.id, module = module.kind(), %error, "an outcome was not told");
-            return;
-        };
-        tracing::debug!(request = %report.id, module = module.kind(), %error, "telling an outcome failed; it is tried again");
-        sleep(*wait).await;
-    }
+/// Whether a module must know of a success before it is stored.
+pub fn tells_first(server: &Server, profile: &ProfileName) -> bool {
+    server.modules().of(profile).iter().any(|module| module.must_know_first())
 }

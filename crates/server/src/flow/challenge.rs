@@ -46,6 +46,29 @@ pub async fn create(
 /// # Errors
 /// [`ServerError::Policy`], [`ServerError::Module`].
 pub async fn create_for(server: &Server, order: ChallengeOrder, by: &str) -> Result<NewChallenge, ServerError> {
+    let made = make(server, order, by, None).await?;
+    made.ok_or_else(|| ServerError::Conflict("a challenge without limits found no place".into()))
+}
+
+/// Makes a challenge of a profile's page, of which so many may be unused at a time, on all nodes together; `None` if they are.
+///
+/// # Errors
+/// [`ServerError::NotFound`], [`ServerError::Policy`], [`ServerError::Module`].
+pub async fn create_for_page(
+    server: &Server,
+    order: ChallengeOrder,
+    (user, device): (Option<UserName>, Option<DeviceId>),
+    most: u32,
+    by: &str,
+) -> Result<Option<NewChallenge>, ServerError> {
+    if server.store.count_page_challenges(&order.profile, server.now()).await? >= u64::from(most) {
+        return Ok(None);
+    }
+    let order = with_records(server, order, user, device).await?;
+    make(server, order, by, Some(most)).await
+}
+
+async fn make(server: &Server, order: ChallengeOrder, by: &str, most: Option<u32>) -> Result<Option<NewChallenge>, ServerError> {
     let minted = mint(&order, &server.policy(), &server.challenge_keys, random()?, server.now())?;
     let binding: Binding = serde_json::from_slice(&minted.record.binding)
         .map_err(|e| ServerError::Conflict(format!("the challenge's binding cannot be read back: {e}")))?;
@@ -67,9 +90,16 @@ pub async fn create_for(server: &Server, order: ChallengeOrder, by: &str) -> Res
         detail: Some(format!("template {}, subject {}, until {expires_at}", binding.template, binding.subject)),
         ..server.event(AuditKind::ChallengeCreated, by)
     };
-    server.store.save_challenge(minted.record, audit).await?;
+    match most {
+        None => server.store.save_challenge(minted.record, audit).await?,
+        Some(most) => {
+            if !server.store.save_page_challenge(minted.record, &binding.profile, most, audit).await? {
+                return Ok(None);
+            }
+        }
+    }
     server.telemetry.count("lanyard_challenges_created_total", &[]);
-    Ok(NewChallenge { text: minted.text, id, expires_at, binding })
+    Ok(Some(NewChallenge { text: minted.text, id, expires_at, binding }))
 }
 
 /// Adds the records of user and device to an order, and the profile's groups they are in.

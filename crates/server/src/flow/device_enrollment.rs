@@ -39,6 +39,7 @@ use crate::{
     mdm::{
         Mdm,
         settings::{SessionCredentials, days},
+        sign_in,
     },
     state::Server,
 };
@@ -78,7 +79,7 @@ pub async fn enroll(server: &Server, mdm: &Mdm, signed_in: SignedIn, wish: &Wish
     let replaced = replaced(server, mdm, &user, &client, wish.context).await?;
     let device = device(server, &user, &client, wish.context).await?;
     if let Some(token) = &signed_in.token
-        && !mdm.use_token(token, server.now())
+        && !sign_in::use_up(server.store.as_ref(), token).await?
     {
         return refuse(Reason::Token, format!("the sign-in token of {user} was used before"));
     }

@@ -79,14 +79,14 @@ pub async fn by_password(
 ) -> Result<Known<User>> {
     let user = resolve(server, text).await?;
     let account = user.as_ref().map_or_else(|| stand_in(text), |known| known.record.name.clone());
-    if !mdm.attempts.may_try(&account, source) {
+    if !mdm.attempts.may_try(server.store.as_ref(), &account, source, server.now()).await? {
         return refuse(Reason::Attempts, format!("too many wrong passwords of {}", printable(text)));
     }
     let checked = is_right(server, mdm, user.as_ref(), given).await?;
     match user {
         Some(user) if checked => enabled(user),
         _ => {
-            mdm.attempts.wrong(&account, source);
+            mdm.attempts.wrong(server.store.as_ref(), &account, source, server.now()).await?;
             refuse(Reason::Credentials, format!("wrong user name or password for {}", printable(text)))
         }
     }

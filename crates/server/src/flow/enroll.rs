@@ -23,12 +23,13 @@ use lanyard_ra::{
     grant::Grant,
     reason::Reason,
 };
-use lanyard_store::ports::{Begun, ChallengeClaim, Intent, Opening, RenewalClaim};
+use lanyard_store::ports::{Begun, ChallengeClaim, Durability, Intent, Opening, RenewalClaim};
 
 use super::{
     adopt::{self, Permission},
     ask::{self, About},
     finish::{finish, withdraw},
+    notices,
     outcome::{Outcome, stored},
     record, resume, subjects,
 };
@@ -53,7 +54,7 @@ pub async fn enroll(server: &Server, request: &EnrollRequest, context: &RequestC
         Permission::Refused(denied) => carry_out(server, request, context, Decision::Denied(*denied), None).await,
     };
     if let Err(error) = &outcome {
-        ask::tell(server, ask::report(server, request, &About::default(), Err(error)));
+        notices::keep_failure(server, request, &record::of(request, context), error).await;
     }
     outcome
 }
@@ -142,7 +143,7 @@ pub enum Attempt {
     Taken,
 }
 
-/// Does what was decided, and tells the policy modules. `reopened` when the request is stored already.
+/// Does what was decided; what policy modules are to be told of it is stored with it. `reopened` when the request is stored already.
 ///
 /// # Errors
 /// Our own failures only.
@@ -153,13 +154,8 @@ pub async fn carry_out(
     decision: Decision,
     reopened: Option<Reopened>,
 ) -> Result<Outcome, ServerError> {
-    let about = About::of(&decision);
     match attempt(server, request, context, decision, reopened, None).await? {
-        Attempt::Own(outcome) => {
-            ask::tell(server, ask::report(server, request, &about, Ok(&outcome)));
-            Ok(outcome)
-        }
-        Attempt::Others(outcome) => Ok(outcome),
+        Attempt::Own(outcome) | Attempt::Others(outcome) => Ok(outcome),
         Attempt::Taken => Err(ServerError::Conflict("a permission was taken that nobody adopted".into())),
     }
 }
@@ -220,6 +216,8 @@ async fn issue(
     let ring = server.keyring.get();
     let authority = ring.authority(&grant.content().issuer)?;
     record.claims = claims(request)?;
+    let stays_here = authority.signs_in_process() && !ask::tells_first(server, &request.profile);
+    let durability = if stays_here { Durability::WithCertificate } else { Durability::BeforeSigning };
     for _ in 0..SERIAL_TRIES {
         let now = server.now();
         let prepared = prepare(authority, &grant, SerialNumber::from_random(random()?), now)?;
@@ -234,11 +232,14 @@ async fn issue(
             },
             request: Some(record.clone()),
             challenge: grant.challenge().filter(|_| reopened.is_none()).map(|id| claim(id, request, now)),
-            renews: grant
-                .renews()
-                .map(|(predecessor, seen)| RenewalClaim { predecessor: predecessor.clone(), seen_successor: seen.cloned() }),
+            renews: grant.renews().zip(grant.renews_from()).map(|((predecessor, seen), issuer)| RenewalClaim {
+                issuer: issuer.clone(),
+                predecessor: predecessor.clone(),
+                seen_successor: seen.cloned(),
+            }),
             opening: reopened.as_ref().map_or(Opening::New, |r| r.opening.clone()),
             now,
+            durability,
         };
         match server.store.begin_issuance(intent).await? {
             Begun::Done => {
@@ -246,8 +247,11 @@ async fn issue(
                 let outcome = Outcome::Issued { issuer: authority.name().clone(), der: der.clone() };
                 let told = ask::tell_first(server, request, &grant, &outcome).await;
                 return match told {
-                    Ok(()) => finish(server, request, &grant, &serial, der).await.map(|()| Attempt::Own(outcome)),
-                    Err(detail) => withdraw(server, request, &grant, &serial, der, detail).await.map(Attempt::Own),
+                    Ok(()) => {
+                        let notices = notices::of(server, request, &record, Ok(&outcome))?;
+                        finish(server, request, &grant, &serial, der, notices).await.map(|()| Attempt::Own(outcome))
+                    }
+                    Err(detail) => withdraw(server, request, &record, &grant, &serial, der, detail).await.map(Attempt::Own),
                 };
             }
             Begun::SerialTaken => {}
@@ -310,8 +314,11 @@ async fn hold(server: &Server, request: &EnrollRequest, mut record: RequestRecor
         detail: record.detail.clone(),
         ..server.request_event(AuditKind::RequestHeld, request.protocol.to_string(), request.id)
     };
-    match server.store.hold_request(record.clone(), Some(claim(held.challenge, request, now)), audit).await? {
+    let notices = notices::of(server, request, &record, Ok(&Outcome::Pending))?;
+    let told = !notices.is_empty();
+    match server.store.hold_request(record.clone(), Some(claim(held.challenge, request, now)), notices, audit).await? {
         Begun::Done => {
+            server.outbox.wake(told);
             tracing::info!(request = %request.id, "held for approval");
             Ok(Attempt::Own(Outcome::Pending))
         }
@@ -378,7 +385,14 @@ async fn refuse(
         ..server.request_event(kind, request.protocol.to_string(), request.id)
     };
     let burnt = denied.challenge.filter(|_| denied.burn).map(|id| claim(id, request, now));
-    server.store.save_denied(record, burnt, audit).await?;
+    let outcome = Outcome::Refused { reason: code.to_owned() };
+    let notices = notices::of(server, request, &record, Ok(&outcome))?;
+    let told = !notices.is_empty();
+    if server.store.save_denied(record, burnt, notices, audit).await? == Begun::NotPending {
+        // Somebody decided meanwhile: that stands.
+        return stored(server, request.id).await.map(Attempt::Others);
+    }
+    server.outbox.wake(told);
     tracing::warn!(request = %request.id, reason = code, detail = %denied.detail, "refused");
-    Ok(Attempt::Own(Outcome::Refused { reason: code.to_owned() }))
+    Ok(Attempt::Own(outcome))
 }

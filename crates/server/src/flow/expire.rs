@@ -5,9 +5,9 @@ use lanyard_model::{
     request::{RequestRecord, RequestState},
     time::Timestamp,
 };
-use lanyard_store::ports::RequestFilter;
+use lanyard_store::ports::{Begun, RequestFilter};
 
-use super::ask;
+use super::notices;
 use crate::{
     error::{ServerError, chain},
     state::Server,
@@ -25,7 +25,7 @@ pub fn is_due(server: &Server, record: &RequestRecord, now: Timestamp) -> bool {
     record.state == RequestState::Pending && until.is_none_or(|until| now > until)
 }
 
-/// Marks a held request as expired.
+/// Marks a held request as expired, unless it was decided meanwhile.
 ///
 /// # Errors
 /// Storage errors.
@@ -44,9 +44,13 @@ pub async fn expire(server: &Server, record: &RequestRecord) -> Result<(), Serve
         detail: Some(detail),
         ..server.request_event(AuditKind::RequestDenied, "job:expire", record.id)
     };
-    let report = ask::report_of_record(server, &expired);
-    server.store.save_denied(expired, None, audit).await?;
-    ask::tell(server, report);
+    let notices = notices::of_record(server, &expired)?;
+    let told = !notices.is_empty();
+    if server.store.save_denied(expired, None, notices, audit).await? == Begun::NotPending {
+        // A person, the device's own poll or another node was faster: that counts.
+        return Ok(());
+    }
+    server.outbox.wake(told);
     tracing::warn!(request = %record.id, "a held request expired");
     Ok(())
 }
@@ -65,12 +69,8 @@ pub async fn expire_due(server: &Server) -> Result<(), ServerError> {
                 continue;
             }
             if let Err(error) = expire(server, record).await {
-                // A person, the device's own poll or another node may have been faster; then there is nothing left to do.
-                let decided = server.store.load_request(record.id).await?.is_none_or(|r| r.state != RequestState::Pending);
-                if !decided {
-                    tracing::error!(request = %record.id, error = %chain(&error), "a held request cannot be expired");
-                    last_error = Some(error);
-                }
+                tracing::error!(request = %record.id, error = %chain(&error), "a held request cannot be expired");
+                last_error = Some(error);
             }
         }
         match page.last() {

@@ -27,6 +27,8 @@ pub mod import;
 pub mod management;
 mod management_events;
 pub mod management_plan;
+pub mod nodes;
+pub mod notices;
 pub mod outcome;
 mod re_association;
 pub mod record;

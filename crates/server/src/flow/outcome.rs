@@ -68,15 +68,13 @@ pub async fn stored(server: &Server, id: RequestId) -> Result<Outcome, ServerErr
 pub async fn of_record(server: &Server, record: &RequestRecord) -> Result<Outcome, ServerError> {
     let refused = |fallback: &str| Outcome::Refused { reason: record.reason.clone().unwrap_or_else(|| fallback.to_owned()) };
     if expire::is_due(server, record, server.now()) {
-        if let Err(error) = expire::expire(server, record).await {
-            // The job or a person may have been faster; then that counts.
-            let stored = server.store.load_request(record.id).await?.filter(|r| r.state != RequestState::Pending);
-            return match stored {
-                Some(stored) => Box::pin(of_record(server, &stored)).await,
-                None => Err(error),
-            };
-        }
-        return Ok(Outcome::Refused { reason: expire::REASON.to_owned() });
+        expire::expire(server, record).await?;
+        // The job or a person may have been faster; then that counts.
+        let stored = server.store.load_request(record.id).await?.filter(|r| r.state != RequestState::Pending);
+        return match stored {
+            Some(stored) => Box::pin(of_record(server, &stored)).await,
+            None => Ok(Outcome::Refused { reason: expire::REASON.to_owned() }),
+        };
     }
     Ok(match (record.state, &record.certificate) {
         (RequestState::Pending | RequestState::Granted, _) => Outcome::Pending,

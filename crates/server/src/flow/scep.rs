@@ -31,9 +31,6 @@ use crate::{
     state::Server,
 };
 
-/// Authority whose registration certificate serves SCEP.
-pub const ISSUING: &str = "issuing";
-
 /// The answer to a PKIOperation.
 pub struct Answer {
     /// Names the request; sent along so that the device's log can be joined with ours.
@@ -54,6 +51,7 @@ pub(super) struct Session<'a> {
     digest: [u8; 32],
     context: RequestContext,
     pub(super) ring: Arc<Keyring>,
+    /// Whose registration certificate signs the reply: that of the CA in use, or of the one that the message was encrypted to.
     authority: AuthorityName,
 }
 
@@ -69,8 +67,9 @@ pub async fn pki_operation(
 ) -> Result<Answer, ServerError> {
     let _at_work = server.store.callers().enter();
     let id = RequestId::generate(server.now());
-    let authority = authority_name()?;
-    let mut session = Session { server, profile, id, digest: sha256(message), context, ring: server.keyring.get(), authority };
+    let ring = server.keyring.get();
+    let authority = ring.issuing().clone();
+    let mut session = Session { server, profile, id, digest: sha256(message), context, ring, authority };
     let answer = session.answer(message).await?;
     let context = &session.context;
     tracing::info!(
@@ -88,14 +87,6 @@ pub async fn pki_operation(
         "SCEP message answered"
     );
     Ok(answer)
-}
-
-/// Name of the authority that SCEP issues from.
-///
-/// # Errors
-/// Never in practice.
-pub fn authority_name() -> Result<AuthorityName, ServerError> {
-    ISSUING.parse().map_err(|e: lanyard_model::id::IdError| ServerError::Invalid(e.to_string()))
 }
 
 impl Session<'_> {
@@ -122,6 +113,7 @@ impl Session<'_> {
             Err(error) => return self.refuse(Some(&reply_to), Some(&message), &error).await,
         };
         self.context.content_encryption = Some(envelope.cipher().name().to_owned());
+        self.address(&envelope);
         let tolerated = envelope.accommodations(&self.keys());
         tolerated.into_iter().for_each(|one| self.note(one));
         if let Some(answer) = self.repeated(&message, &envelope).await? {
@@ -138,6 +130,14 @@ impl Session<'_> {
                 self.reply(&message, mirror, &outcome)
             }
             Err(error) => self.refuse(Some(&reply_to), Some(&message), &error).await,
+        }
+    }
+
+    /// A device that encrypts to the registration certificate of a CA before or after the one in use knows no other to believe a reply by.
+    fn address(&mut self, envelope: &Envelope) {
+        let found = self.ring.recipients().into_iter().find(|(_, registration)| envelope.is_for(&registration.certificate));
+        if let Some(name) = found.map(|(name, _)| name.clone()) {
+            self.authority = name;
         }
     }
 
@@ -185,9 +185,10 @@ impl Session<'_> {
     }
 
     fn keys(&self) -> Vec<RegistrationKey<'_>> {
-        self.registrations()
-            .iter()
-            .map(|r| RegistrationKey { certificate: &r.certificate, decrypter: r.decrypter.as_ref() })
+        self.ring
+            .recipients()
+            .into_iter()
+            .map(|(_, r)| RegistrationKey { certificate: &r.certificate, decrypter: r.decrypter.as_ref() })
             .collect()
     }
 
@@ -285,8 +286,8 @@ impl Session<'_> {
 
     pub(super) fn replier(&self) -> Result<Replier<'_>, ServerError> {
         let registration = self.registrations().first();
-        let registration =
-            registration.ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: ISSUING.into() })?;
+        let registration = registration
+            .ok_or_else(|| ServerError::NotFound { what: "registration certificate of", name: self.authority.to_string() })?;
         Ok(Replier { certificate: &registration.certificate, signer: registration.signer.as_ref() })
     }
 
@@ -332,7 +333,8 @@ impl Session<'_> {
             detail: Some(detail.clone()),
             ..self.server.request_event(AuditKind::RequestDenied, "scep", self.id)
         };
-        self.server.store.save_denied(record, None, audit).await?;
+        // The id is new: nobody else can have decided it.
+        self.server.store.save_denied(record, None, Vec::new(), audit).await?;
         tracing::warn!(request = %self.id, reason = error.code(), %detail, "refused");
         let failure = CertRep::Failure { fail_info: error.fail_info(), text: self.profile.fail_info_text };
         let reply = match to {

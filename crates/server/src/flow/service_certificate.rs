@@ -16,7 +16,7 @@ use lanyard_pki::{
     key::Signer,
 };
 use lanyard_ra::service::{self, ServiceRole};
-use lanyard_store::ports::{Begun, Intent, Opening, Signed, Store};
+use lanyard_store::ports::{Begun, Durability, Intent, Opening, Signed, Store};
 
 use crate::error::ServerError;
 
@@ -72,6 +72,7 @@ pub async fn issue(store: &dyn Store, unseal: &UnsealKey, role: ServiceRole, ord
         opening: Opening::New,
         audit: event(AuditKind::RequestGranted),
         now,
+        durability: Durability::BeforeSigning,
     };
     match store.begin_issuance(intent).await? {
         Begun::Done => {}
@@ -85,6 +86,7 @@ pub async fn issue(store: &dyn Store, unseal: &UnsealKey, role: ServiceRole, ord
         request: None,
         supersedes: None,
         withdrawn: None,
+        notices: Vec::new(),
         audit: vec![event(AuditKind::CertificateIssued)],
     };
     store.finish_issuance(signed).await?;

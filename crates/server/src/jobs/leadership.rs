@@ -15,7 +15,7 @@ use lanyard_store::ports::Store;
 use crate::error::ServerError;
 
 /// Name of the lease.
-const LEADER: &str = "leader";
+pub const LEADER: &str = "leader";
 
 /// How long a holder must have been silent before its work is taken over. Signs of life come every [`crate::jobs::runner::TICK`].
 pub const SILENCE: Duration = Duration::from_secs(12);
@@ -42,6 +42,12 @@ impl Leadership {
     #[must_use]
     pub fn new(node: String, shared: bool) -> Self {
         Self { node, shared, state: Mutex::default() }
+    }
+
+    /// Name of this process.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.node
     }
 
     /// Whether other nodes may share the database.

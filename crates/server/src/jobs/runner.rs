@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lanyard_model::time::Span;
 use lanyard_ra::service::ServiceRole;
 use tokio::sync::watch;
 
 use crate::{
     error::{ServerError, chain},
-    flow::{audit_chain, crl, expire, fleet_watch, scep::authority_name, service_certificate},
+    flow::{audit_chain, crl, expire, fleet_watch, nodes, service_certificate, successor},
     jobs::leadership::SILENCE,
     keyring::Keyring,
     state::Server,
@@ -26,6 +27,7 @@ pub const TICK: Duration = Duration::from_secs(2);
 pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
     let tick = if server.leadership.is_shared() { TICK } else { ROUND };
     let mut last_round: Option<Instant> = None;
+    let mut last_said = Instant::now();
     let mut led = server.leadership.leads();
     loop {
         if let Err(error) = server.leadership.step(server.store.as_ref()).await {
@@ -37,6 +39,12 @@ pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
             report("reading the service certificates of the other nodes", &error);
         }
         let leads = server.leadership.leads();
+        if last_said.elapsed() >= ROUND {
+            last_said = Instant::now();
+            if let Err(error) = nodes::say(&server).await {
+                report("telling the other nodes what this one loaded", &error);
+            }
+        }
         if leads {
             if let Err(error) = crl::refresh(&server).await {
                 report("signing CRLs", &error);
@@ -58,6 +66,9 @@ pub async fn run(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
 
 /// The work that is looked at every minute.
 async fn round(server: &Server) {
+    if let Err(error) = successor::take_over_if_due(server).await {
+        report("changing over to the next issuing CA", &error);
+    }
     if let Err(error) = renew_service_certificates(server).await {
         report("renewing a service certificate", &error);
     }
@@ -66,6 +77,10 @@ async fn round(server: &Server) {
     }
     if let Err(error) = expire::expire_due(server).await {
         report("expiring held requests", &error);
+    }
+    // Later than the counts end, because the clocks of nodes differ.
+    if let Err(error) = server.store.clear_counts(server.now() - Span::from_secs(3600)).await {
+        report("clearing what was counted", &error.into());
     }
     if let Err(error) = audit_chain::sign_head(server).await {
         report("signing the head of the audit log", &error);
@@ -90,7 +105,7 @@ pub async fn lead_if_needed(server: &Server) -> Result<(), ServerError> {
         }
         reload_keyring(server).await?;
         let (ring, now) = (server.keyring.get(), server.now());
-        if ring.tls().is_some_and(|t| t.not_after >= now) && !ring.registrations(&authority_name()?).is_empty() {
+        if ring.tls().is_some_and(|t| t.not_after >= now) && !ring.registrations(ring.issuing()).is_empty() {
             return Ok(());
         }
         if Instant::now() >= deadline {
@@ -100,15 +115,14 @@ pub async fn lead_if_needed(server: &Server) -> Result<(), ServerError> {
     }
 }
 
-/// Takes up service certificates that another node has renewed.
+/// Takes up service certificates that another node has renewed, and the issuing CA that it put in use.
 async fn reload_keyring(server: &Server) -> Result<(), ServerError> {
-    let stored = server.store.list_authorities().await?;
-    if server.keyring.get().is_of(&stored) {
+    if server.keyring.get().is_current(server.store.as_ref()).await? {
         return Ok(());
     }
     let ring = Keyring::open(server.store.as_ref(), &server.unseal, &server.config.url, server.now()).await?;
-    server.keyring.replace(ring);
-    tracing::info!("service certificates of another node taken up");
+    server.replace_keyring(ring);
+    tracing::info!(issuing = %server.keyring.get().issuing(), "service certificates of another node taken up");
     Ok(())
 }
 
@@ -119,7 +133,7 @@ async fn reload_keyring(server: &Server) -> Result<(), ServerError> {
 pub async fn renew_service_certificates(server: &Server) -> Result<(), ServerError> {
     let ring = server.keyring.get();
     let now = server.now();
-    let issuing = authority_name()?;
+    let issuing = ring.issuing().clone();
     let mut due = Vec::new();
     for name in [Some(&issuing), ring.successor().map(|a| a.name())].into_iter().flatten() {
         let registration = ring.registrations(name).first();
@@ -146,6 +160,6 @@ pub async fn renew_service_certificates(server: &Server) -> Result<(), ServerErr
         tracing::info!(?role, "service certificate renewed");
     }
     let ring = Keyring::open(server.store.as_ref(), &server.unseal, &server.config.url, now).await?;
-    server.keyring.replace(ring);
+    server.replace_keyring(ring);
     Ok(())
 }

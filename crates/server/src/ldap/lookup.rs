@@ -13,7 +13,7 @@ use lanyard_model::{
     secret::SecretText,
     text::{hex, printable},
 };
-use ldap3::{LdapConnAsync, LdapConnSettings, Scope, SearchEntry, ldap_escape};
+use ldap3::{Scope, SearchEntry, ldap_escape};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::aws_lc_rs,
@@ -21,7 +21,10 @@ use rustls::{
 };
 use tokio::time::timeout;
 
-use super::settings::{DN, Groups, LdapSettings, NAME, Place};
+use super::{
+    pool::Pool,
+    settings::{DN, Groups, LdapSettings, NAME, Place},
+};
 use crate::{
     error::ServerError,
     installation::{read_file, read_secret},
@@ -49,6 +52,7 @@ pub struct Ldap {
     pub(super) settings: LdapSettings,
     password: SecretText,
     pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) pool: Pool,
     users: Mutex<HashMap<UserName, (Instant, Found<User>)>>,
     devices: Mutex<HashMap<DeviceId, (Instant, Found<Device>)>>,
 }
@@ -75,7 +79,8 @@ impl Ldap {
             Some(file) => Some(Arc::new(tls(&read_file(&dir.join(file))?).map_err(ServerError::Directory)?)),
             None => None,
         };
-        Ok(Self { settings: settings.clone(), password, tls, users: Mutex::default(), devices: Mutex::default() })
+        let pool = Pool::default();
+        Ok(Self { settings: settings.clone(), password, tls, pool, users: Mutex::default(), devices: Mutex::default() })
     }
 
     /// A user, by name.
@@ -158,22 +163,24 @@ impl Ldap {
     }
 
     async fn look_up(&self, place: &Place, name: &str) -> Result<Option<Entry>, String> {
-        let mut settings = LdapConnSettings::new().set_starttls(self.settings.start_tls);
-        if let Some(tls) = &self.tls {
-            settings = settings.set_config(Arc::clone(tls));
+        let _turn = self.pool.turn().await?;
+        if let Some(mut used) = self.pool.take() {
+            let half = seconds(self.settings.timeout.secs()) / 2;
+            if let Ok(Ok(answer)) = timeout(half, self.with(&mut used.ldap, place, name)).await {
+                self.pool.keep(used);
+                return Ok(answer);
+            }
         }
-        let (connection, mut ldap) =
-            LdapConnAsync::with_settings(settings, &self.settings.url).await.map_err(|e| e.to_string())?;
-        let driver = tokio::spawn(connection.drive());
-        let answer = self.with(&mut ldap, place, name).await;
-        let _ = ldap.unbind().await;
-        driver.abort();
-        answer
+        let mut fresh = self.connect().await?;
+        let bound = fresh.ldap.simple_bind(&self.settings.bind_dn, self.password.expose()).await;
+        let bound = bound.and_then(ldap3::LdapResult::success);
+        bound.map_err(|e| format!("the account {} is not let in: {e}", self.settings.bind_dn))?;
+        let answer = self.with(&mut fresh.ldap, place, name).await?;
+        self.pool.keep(fresh);
+        Ok(answer)
     }
 
     async fn with(&self, ldap: &mut ldap3::Ldap, place: &Place, name: &str) -> Result<Option<Entry>, String> {
-        let bound = ldap.simple_bind(&self.settings.bind_dn, self.password.expose()).await.and_then(ldap3::LdapResult::success);
-        bound.map_err(|e| format!("the account {} is not let in: {e}", self.settings.bind_dn))?;
         let filter = place.filter.replace(NAME, &ldap_escape(name));
         let mut attributes: Vec<&str> = place.attributes.values().map(String::as_str).collect();
         attributes.push(CONTROL);

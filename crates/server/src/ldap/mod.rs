@@ -7,6 +7,7 @@
 
 mod lookup;
 mod password;
+mod pool;
 pub mod settings;
 
 pub use lookup::{Found, Ldap};

@@ -1,9 +1,6 @@
 //! Checking a person's password: the directory is asked to let them in.
 
-use std::sync::Arc;
-
 use lanyard_model::{secret::SecretText, text::printable};
-use ldap3::{LdapConnAsync, LdapConnSettings};
 use tokio::time::timeout;
 
 use super::lookup::{Ldap, seconds};
@@ -36,16 +33,10 @@ impl Ldap {
     }
 
     async fn bind(&self, dn: &str, password: &SecretText) -> Result<bool, String> {
-        let mut settings = LdapConnSettings::new().set_starttls(self.settings.start_tls);
-        if let Some(tls) = &self.tls {
-            settings = settings.set_config(Arc::clone(tls));
-        }
-        let (connection, mut ldap) =
-            LdapConnAsync::with_settings(settings, &self.settings.url).await.map_err(|e| e.to_string())?;
-        let driver = tokio::spawn(connection.drive());
-        let bound = ldap.simple_bind(dn, password.expose()).await;
-        let _ = ldap.unbind().await;
-        driver.abort();
+        // A connection of its own, which is never used again: it is let in as that person.
+        let mut connection = self.connect().await?;
+        let bound = connection.ldap.simple_bind(dn, password.expose()).await;
+        let _ = connection.ldap.unbind().await;
         match bound.map_err(|e| e.to_string())? {
             result if result.rc == 0 => Ok(true),
             result if result.rc == INVALID_CREDENTIALS => Ok(false),

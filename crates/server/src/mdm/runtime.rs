@@ -1,12 +1,8 @@
 //! What is kept while the server runs.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{Mutex, OnceLock, PoisonError},
-};
+use std::{path::Path, sync::OnceLock};
 
-use lanyard_model::{template::Approval, time::Span, time::Timestamp};
+use lanyard_model::{template::Approval, time::Span};
 use lanyard_pki::{certificate::Certificate, pem};
 use lanyard_ra::{policy::Policy, profile::allows};
 use tokio::sync::Semaphore;
@@ -15,7 +11,6 @@ use super::{
     addresses::Addresses,
     attempts::Attempts,
     settings::{MdmSettings, days},
-    sign_in::SignedIn,
 };
 use crate::{config::Config, error::ServerError, installation::read_file};
 
@@ -33,7 +28,6 @@ pub struct Mdm {
     /// Authorities whose certificates enrol devices in bulk.
     pub bulk: Vec<Certificate>,
     addresses: OnceLock<Addresses>,
-    used: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl Mdm {
@@ -56,7 +50,6 @@ impl Mdm {
             checks: Semaphore::new(CHECKS),
             bulk,
             addresses: OnceLock::new(),
-            used: Mutex::default(),
         })
     }
 
@@ -106,12 +99,5 @@ impl Mdm {
     /// [`ServerError::Conflict`] before the server listens.
     pub fn addresses(&self) -> Result<&Addresses, ServerError> {
         self.addresses.get().ok_or_else(|| ServerError::Conflict("the server does not listen yet".into()))
-    }
-
-    /// Uses a sign-in token; `false` if it was used before. Each node counts its own.
-    pub fn use_token(&self, token: &SignedIn, now: Timestamp) -> bool {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.retain(|_, until| now < *until);
-        used.insert(token.nonce.clone(), token.until).is_none()
     }
 }

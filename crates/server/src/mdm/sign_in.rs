@@ -8,6 +8,7 @@ use lanyard_model::{
     time::{Span, Timestamp},
 };
 use lanyard_pki::crypto::{random::random, sealing};
+use lanyard_store::ports::Store;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ServerError;
@@ -38,7 +39,15 @@ pub fn token(key: &SecretBytes, user: &UserName, now: Timestamp) -> Result<Secre
     Ok(SecretText::new(URL_SAFE_NO_PAD.encode(sealed)))
 }
 
-/// What a token says, if it is ours and still good. Whether it was used is for [`super::Mdm::use_token`].
+/// Uses a token up; `false` if it was used before, on whichever node.
+///
+/// # Errors
+/// Storage errors.
+pub async fn use_up(store: &dyn Store, token: &SignedIn) -> Result<bool, ServerError> {
+    Ok(store.use_once(&format!("sign-in:{}", token.nonce), token.until).await?)
+}
+
+/// What a token says, if it is ours and still good. Whether it was used is for [`use_up`].
 #[must_use]
 pub fn read(key: &SecretBytes, token: &SecretBytes, now: Timestamp) -> Option<SignedIn> {
     let sealed = URL_SAFE_NO_PAD.decode(token.expose()).ok()?;

@@ -37,6 +37,9 @@ const MIGRATIONS: &[Migration] = &[
         name: "enrollments of a device",
         sql: include_str!("../../migrations/postgres/0005_enrollments_of_device.sql"),
     },
+    Migration { version: 6, name: "notices", sql: include_str!("../../migrations/postgres/0006_notices.sql") },
+    Migration { version: 7, name: "counts", sql: include_str!("../../migrations/postgres/0007_counts.sql") },
+    Migration { version: 8, name: "nodes", sql: include_str!("../../migrations/postgres/0008_nodes.sql") },
 ];
 
 /// Opens the database at a URL (`postgres://user@host/database`, or key-value pairs as libpq reads them; `sslrootcert` names the

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     rows::{self, StoredRow},
     sql::{
-        connection::{Done, HEAD, Head, MOVE_HEAD, RECORD},
+        connection::{Done, Flush, HEAD, Head, MOVE_HEAD, RECORD},
         fault::{Fault, Reach},
         value::{Row, Value, args},
     },
@@ -70,7 +70,7 @@ impl Session {
         Err(Fault::new(Reach::Batch, "the database server cannot be reached"))
     }
 
-    pub(crate) async fn begin(&mut self, numbers: &[i64]) -> Done<Head> {
+    pub(crate) async fn begin(&mut self, numbers: &[i64], flush: Flush) -> Done<Head> {
         if self.client.as_ref().is_none_or(|c| c.inner.is_closed()) {
             self.client = None;
             self.connect().await?;
@@ -79,6 +79,10 @@ impl Session {
         self.xact = None;
         self.ahead = None;
         let numbers = args![numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")];
+        let begin = match flush {
+            Flush::Now => "BEGIN",
+            Flush::WithNext => "BEGIN; SET LOCAL synchronous_commit TO off",
+        };
         let client = self.client()?;
         let lock = async {
             if numbers.first() == Some(&Value::Text(String::new())) {
@@ -87,7 +91,7 @@ impl Session {
                 client.execute(LOCK_NUMBERS, &numbers).await
             }
         };
-        let ((begun, locked), found) = join(join(client.inner.batch_execute("BEGIN"), lock), client.fetch(HEAD, &[])).await;
+        let ((begun, locked), found) = join(join(client.inner.batch_execute(begin), lock), client.fetch(HEAD, &[])).await;
         begun.map_err(|e| Self::whole(fault(e)))?;
         locked.map_err(Self::whole)?;
         head(found.map_err(Self::whole)?.first())

@@ -16,8 +16,9 @@ use super::{
     value::{Row, args},
 };
 use crate::{
-    ports::{CertificateCounts, CertificateFilter, CertificateStore, Result},
-    rows, search,
+    ports::{CertificateCounts, CertificateFilter, CertificateSearch, CertificateStore, CertificatesFound, Result},
+    rows::{self, StoredRow},
+    search,
 };
 
 /// Rows listed where the filter says nothing.
@@ -34,10 +35,9 @@ macro_rules! list {
     ($status:literal) => {
         concat!(
             select!(),
-            "WHERE c.id IN (SELECT id FROM certificates WHERE (CAST($1 AS BIGINT) = 1 OR template IS NOT NULL) \
-            AND (CAST($2 AS TEXT) IS NULL OR search LIKE $2 ESCAPE '\\') AND ",
+            "WHERE c.id IN (SELECT id FROM certificates WHERE (CAST($1 AS BIGINT) = 1 OR template IS NOT NULL) AND ",
             $status,
-            " ORDER BY id DESC LIMIT $4 OFFSET $5) ORDER BY c.id DESC"
+            " ORDER BY id DESC LIMIT $3 OFFSET $4) ORDER BY c.id DESC"
         )
     };
 }
@@ -46,13 +46,26 @@ pub(crate) const LOAD: &str = concat!(select!(), "WHERE c.serial = $1 AND c.issu
 pub(crate) const BY_SERIAL: &str = concat!(select!(), "WHERE c.serial = $1 ORDER BY c.id");
 pub(crate) const OPEN: &str =
     concat!(select!(), "WHERE c.signed = 0 AND c.revoked_at IS NULL AND c.created_at < $1 ORDER BY c.created_at, c.id");
-// The status is text of its own because an index serves only conditions that stand in the statement. $3 is the present; the
+// The status is text of its own because an index serves only conditions that stand in the statement. $2 is the present; the
 // three that do not depend on it mention it, so that all have the same parameters.
-const LIST_ALL: &str = list!("CAST($3 AS BIGINT) IS NOT NULL");
-const LIST_VALID: &str = list!("signed = 1 AND revoked_at IS NULL AND not_after >= $3");
-const LIST_EXPIRED: &str = list!("signed = 1 AND revoked_at IS NULL AND not_after < $3");
-const LIST_REVOKED: &str = list!("revoked_at IS NOT NULL AND CAST($3 AS BIGINT) IS NOT NULL");
-const LIST_INTENDED: &str = list!("signed = 0 AND revoked_at IS NULL AND CAST($3 AS BIGINT) IS NOT NULL");
+const LIST_ALL: &str = list!("CAST($2 AS BIGINT) IS NOT NULL");
+const LIST_VALID: &str = list!("signed = 1 AND revoked_at IS NULL AND not_after >= $2");
+const LIST_EXPIRED: &str = list!("signed = 1 AND revoked_at IS NULL AND not_after < $2");
+const LIST_REVOKED: &str = list!("revoked_at IS NOT NULL AND CAST($2 AS BIGINT) IS NOT NULL");
+const LIST_INTENDED: &str = list!("signed = 0 AND revoked_at IS NULL AND CAST($2 AS BIGINT) IS NOT NULL");
+/// Numbers of the certificates of a window ($1 up to but without $2) that contain a text. The sums keep indices of other columns away: the
+/// window is what bounds the work.
+pub(crate) const SEARCH: &str = "SELECT id FROM certificates WHERE id >= $1 AND id < $2 \
+    AND (CAST($3 AS BIGINT) = 1 OR template IS NOT NULL) AND search LIKE $4 ESCAPE '\\' AND CASE CAST($5 AS BIGINT) \
+    WHEN 1 THEN signed + 0 = 1 AND revoked_at IS NULL AND not_after + 0 >= $6 \
+    WHEN 2 THEN signed + 0 = 1 AND revoked_at IS NULL AND not_after + 0 < $6 \
+    WHEN 3 THEN revoked_at IS NOT NULL WHEN 4 THEN signed + 0 = 0 AND revoked_at IS NULL ELSE 1 = 1 END \
+    ORDER BY id DESC LIMIT $7";
+const BY_NUMBER: &str = concat!(select!(), "WHERE c.id = $1");
+const NEWEST: &str = "SELECT MAX(id) AS id FROM certificates";
+/// Certificates looked through by one statement, and by one search.
+const WINDOW: i64 = 5_000;
+const WINDOWS: usize = 10;
 pub(crate) const REVOKE: &str = "UPDATE certificates SET revoked_at = $3, revocation_reason = $4 \
     WHERE serial = $1 AND issuer = $2 AND revoked_at IS NULL";
 /// Each count reads an index that holds nothing else.
@@ -84,12 +97,45 @@ impl CertificateStore for Database {
         let limit = if filter.limit == 0 { DEFAULT_LIMIT } else { filter.limit };
         let values = args![
             filter.include_service,
-            filter.text.as_deref().map(search::pattern),
             filter.status.map_or(0, |(_, now)| now.0),
             limit,
             i64::try_from(filter.offset).unwrap_or(i64::MAX),
         ];
         many(&self.fetch_long("list certificates", sql, values).await?)
+    }
+
+    async fn search_certificates(&self, search: CertificateSearch) -> Result<CertificatesFound> {
+        let limit = if search.limit == 0 { DEFAULT_LIMIT } else { search.limit };
+        let mut before = match search.before {
+            Some(before) => i64::try_from(before).unwrap_or(i64::MAX),
+            None => {
+                let newest = self.optional("find the newest certificate", NEWEST, args![]).await?;
+                newest.map(|row| row.integer("certificates.id")).transpose()?.flatten().map_or(1, |id| id.saturating_add(1))
+            }
+        };
+        let (status, now) = search.status.map_or((0, 0), |(status, now)| (number(status), now.0));
+        let pattern = search::pattern(&search.text);
+        let mut certificates = Vec::new();
+        for _ in 0..WINDOWS {
+            let wanted = i64::from(limit) - i64::try_from(certificates.len()).unwrap_or(i64::MAX);
+            let from = before.saturating_sub(WINDOW);
+            let values = args![from, before, search.include_service, pattern.as_str(), status, now, wanted];
+            for row in &self.fetch_long("search certificates", SEARCH, values).await? {
+                let id = rows::integer(row, "certificates.id")?;
+                let row = self.optional("load a certificate", BY_NUMBER, args![id]).await?;
+                certificates.extend(row.as_ref().map(rows::certificate).transpose()?);
+                before = id;
+            }
+            let full = certificates.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+            if !full {
+                before = from;
+            }
+            if full || before <= 1 {
+                break;
+            }
+        }
+        let more = u64::try_from(before).ok().filter(|before| *before > 1);
+        Ok(CertificatesFound { certificates, more })
     }
 
     async fn revoke_certificate(
@@ -146,6 +192,16 @@ pub(super) async fn revoke(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialN
         tx.revoked();
     }
     Ok(revoked)
+}
+
+/// The status in [`SEARCH`].
+const fn number(status: CertificateStatus) -> i64 {
+    match status {
+        CertificateStatus::Valid => 1,
+        CertificateStatus::Expired => 2,
+        CertificateStatus::Revoked => 3,
+        CertificateStatus::Intended => 4,
+    }
 }
 
 fn many(found: &[Row]) -> Result<Vec<CertificateRecord>> {

@@ -10,6 +10,16 @@ use lanyard_model::time::Timestamp;
 /// Result of a statement.
 pub(crate) type Done<T> = std::result::Result<T, Fault>;
 
+/// When a commit reaches the disk. Whatever it is, everybody who reads afterwards sees the commit, and the engine's log keeps the order of
+/// commits: a later one is never there without the earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Flush {
+    /// With the next commit that is `Now`. Until then a power cut (on a server: a crash of the server) takes it away.
+    WithNext,
+    /// Before it returns.
+    Now,
+}
+
 /// An audit record about to be appended.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -108,11 +118,11 @@ impl Connection {
 
     /// Opens a transaction and returns the head as it is now; on a server it may move until [`Self::lock_head`]. Until it ends, no other
     /// node has a transaction on one of these `numbers`, which are in order.
-    pub(crate) async fn begin(&mut self, numbers: &[i64]) -> Done<Head> {
+    pub(crate) async fn begin(&mut self, numbers: &[i64], flush: Flush) -> Done<Head> {
         match self {
             // There is one writer.
-            Self::Sqlite(c) => c.begin(),
-            Self::Postgres(c) => c.begin(numbers).await,
+            Self::Sqlite(c) => c.begin(flush),
+            Self::Postgres(c) => c.begin(numbers, flush).await,
         }
     }
 
@@ -134,6 +144,14 @@ impl Connection {
     /// Runs a statement and returns its rows.
     pub(crate) async fn fetch(&mut self, sql: &'static str, args: Vec<Value>) -> Done<Vec<Row>> {
         both!(self, c => c.fetch(sql, args))
+    }
+
+    /// Rows of a read outside a transaction, where no reader could have them cheaper.
+    pub(crate) fn read(&mut self, sql: &'static str, args: &[Value]) -> Option<Done<Vec<Row>>> {
+        match self {
+            Self::Sqlite(c) => Some(c.read(sql, args)),
+            Self::Postgres(_) => None,
+        }
     }
 
     /// Locks the head against all other writers until the end of the transaction, and returns it.

@@ -13,7 +13,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    connection::Connection,
+    connection::{Connection, Flush},
     turns::Turns,
     tx::{Applied, Tx},
     value::{Row, Value, args},
@@ -95,6 +95,11 @@ impl Database {
 
     /// Rows of a quick read: one that finds what it needs by an index. `action` completes "failed while trying to".
     pub(crate) async fn fetch(&self, action: &'static str, sql: &'static str, args: Vec<Value>) -> Result<Vec<Row>> {
+        if let Writing::Turns(turns) = &self.0.writing
+            && let Some(rows) = turns.read(sql, &args)
+        {
+            return rows.map_err(|fault| fault.during(action));
+        }
         let rows = match &self.0.readers {
             Readers::Sqlite(readers) => readers.fetch(sql, args).await,
             Readers::Postgres(readers) => readers.fetch(sql, args).await,
@@ -144,7 +149,16 @@ impl Database {
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        let (job, answer) = writer::job(object, work);
+        self.write_until(object, Flush::Now, work).await
+    }
+
+    /// [`Self::write_on`], returning when everybody sees what was written, and it is durable as far as `flush` says.
+    pub(crate) async fn write_until<T, F>(&self, object: Object, flush: Flush, work: F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (job, answer) = writer::job(object, flush, work);
         match &self.0.writing {
             Writing::Turns(turns) => turns.write(job, answer).await,
             Writing::Task { queue, .. } => {

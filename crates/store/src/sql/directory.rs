@@ -6,10 +6,12 @@ use lanyard_model::{
     audit::AuditEvent,
     directory::{Device, User},
     id::{DeviceId, UserName},
+    lease::LeaseRecord,
 };
 
 use super::{
     database::Database,
+    leases,
     tx::{Applied, Tx},
     value::args,
 };
@@ -66,11 +68,28 @@ impl DirectoryStore for Database {
         let name = name.to_owned();
         self.write(move |tx| save_setting(tx, name.clone(), value.clone()).boxed()).await
     }
+
+    async fn change_setting(&self, name: &str, value: Vec<u8>, lease: Option<LeaseRecord>, audit: AuditEvent) -> Result<()> {
+        let name = name.to_owned();
+        self.write(move |tx| change_setting(tx, name.clone(), value.clone(), lease.clone(), audit.clone()).boxed()).await
+    }
 }
 
 async fn save_setting(tx: &mut Tx, name: String, value: Vec<u8>) -> Result<Applied<()>> {
     tx.execute("save a setting", SAVE_SETTING, args![name, value]).await?;
     Ok(Applied::Kept(()))
+}
+
+async fn change_setting(
+    tx: &mut Tx,
+    name: String,
+    value: Vec<u8>,
+    lease: Option<LeaseRecord>,
+    audit: AuditEvent,
+) -> Result<Applied<()>> {
+    leases::check(tx, lease.as_ref()).await?;
+    tx.audit(&audit)?;
+    save_setting(tx, name, value).await
 }
 
 async fn save(tx: &mut Tx, sql: &'static str, key: String, body: String, audit: AuditEvent) -> Result<Applied<()>> {

@@ -14,14 +14,15 @@ use lanyard_model::{
 
 use super::{
     bind, certificates, challenges,
+    connection::Flush,
     database::Database,
-    requests,
+    notices, requests,
     tx::{Applied, Tx},
     value::args,
     writer::{CLOCK_TOLERANCE, Object},
 };
 use crate::{
-    ports::{Begun, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed, Withdrawal},
+    ports::{Begun, Durability, Intent, IssuanceStore, Opening, RenewalClaim, Result, Signed, Withdrawal},
     postgres::at_once,
     rows::{self, StoredRow},
 };
@@ -55,7 +56,11 @@ impl IssuanceStore for Database {
     async fn begin_issuance(&self, intent: Intent) -> Result<Begun> {
         let object = object(&intent);
         let intent = Arc::new(intent);
-        self.write_on(object, move |tx| begin(tx, Arc::clone(&intent)).boxed()).await
+        let flush = match intent.durability {
+            Durability::BeforeSigning => Flush::Now,
+            Durability::WithCertificate => Flush::WithNext,
+        };
+        self.write_until(object, flush, move |tx| begin(tx, Arc::clone(&intent)).boxed()).await
     }
 
     async fn finish_issuance(&self, signed: Signed) -> Result<()> {
@@ -176,11 +181,12 @@ async fn abandon(tx: &mut Tx, issuer: &AuthorityName, serial: &SerialNumber, now
     Ok(tx.execute("abandon an intent", ABANDON, values).await? == 1)
 }
 
+/// The predecessor may be of another authority than its successor: the one that this one followed.
 async fn link(tx: &mut Tx, certificate: &CertificateRecord, claim: &RenewalClaim) -> Result<bool> {
     let values = args![
         certificate.serial.magnitude(),
         claim.predecessor.magnitude(),
-        certificate.issuer.to_string(),
+        claim.issuer.to_string(),
         claim.seen_successor.as_ref().map(SerialNumber::magnitude),
     ];
     Ok(tx.execute("link the renewed certificate", LINK, values).await? == 1)
@@ -204,9 +210,10 @@ async fn finish(tx: &mut Tx, signed: Arc<Signed>) -> Result<Applied<()>> {
     if let Some(Withdrawal { revocation, .. }) = &signed.withdrawn {
         certificates::revoke(tx, &signed.issuer, &signed.serial, *revocation).await?;
     }
-    if let Some((superseded, revocation)) = &signed.supersedes {
-        supersede(tx, &signed.issuer, superseded, *revocation).await?;
+    if let Some((issuer, superseded, revocation)) = &signed.supersedes {
+        supersede(tx, issuer, superseded, *revocation).await?;
     }
+    notices::save(tx, &signed.notices).await?;
     for event in &signed.audit {
         tx.audit(event)?;
     }

@@ -1,10 +1,13 @@
 //! Requests: found by what a client repeats, listed, refused, held.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use lanyard_model::{
     audit::AuditEvent,
     id::{ProfileName, RequestId},
+    notice::NoticeRecord,
     request::{RequestRecord, RequestState},
     time::{Span, Timestamp},
 };
@@ -14,12 +17,12 @@ use sha2::{Digest, Sha256};
 use super::{
     bind, challenges,
     database::Database,
+    notices,
     tx::{Applied, Tx},
     value::{Row, args},
     writer::Object,
 };
 use crate::{
-    error::StoreError,
     ports::{Begun, ChallengeClaim, RequestFilter, RequestStore, Result},
     rows,
 };
@@ -149,14 +152,28 @@ impl RequestStore for Database {
         many(&found)
     }
 
-    async fn save_denied(&self, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<()> {
+    async fn save_denied(
+        &self,
+        request: RequestRecord,
+        burn: Option<ChallengeClaim>,
+        notices: Vec<NoticeRecord>,
+        audit: AuditEvent,
+    ) -> Result<Begun> {
         let object = object(&request, burn.as_ref());
-        self.write_on(object, move |tx| deny(tx, request.clone(), burn.clone(), audit.clone()).boxed()).await
+        let decision = Arc::new((request, burn, notices, audit));
+        self.write_on(object, move |tx| deny(tx, Arc::clone(&decision)).boxed()).await
     }
 
-    async fn hold_request(&self, request: RequestRecord, challenge: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Begun> {
+    async fn hold_request(
+        &self,
+        request: RequestRecord,
+        challenge: Option<ChallengeClaim>,
+        notices: Vec<NoticeRecord>,
+        audit: AuditEvent,
+    ) -> Result<Begun> {
         let object = object(&request, challenge.as_ref());
-        self.write_on(object, move |tx| hold(tx, request.clone(), challenge.clone(), audit.clone()).boxed()).await
+        let decision = Arc::new((request, challenge, notices, audit));
+        self.write_on(object, move |tx| hold(tx, Arc::clone(&decision)).boxed()).await
     }
 }
 
@@ -169,8 +186,12 @@ pub(super) fn object(request: &RequestRecord, challenge: Option<&ChallengeClaim>
 
 /// Number of a request's transaction: others may have the same one, and then only wait for each other needlessly.
 fn number(request: &RequestRecord) -> i64 {
-    let digest =
-        Sha256::new_with_prefix(request.profile.as_str()).chain_update([0]).chain_update(&request.transaction).finalize();
+    lock_number(request.profile.as_str(), &request.transaction)
+}
+
+/// A number for what two names mean together.
+pub(super) fn lock_number(first: &str, second: &str) -> i64 {
+    let digest = Sha256::new_with_prefix(first).chain_update([0]).chain_update(second).finalize();
     digest.iter().take(8).fold(0, |number, octet| (number << 8) | i64::from(*octet))
 }
 
@@ -182,36 +203,37 @@ fn many(found: &[Row]) -> Result<Vec<RequestRecord>> {
     found.iter().map(rows::request).collect()
 }
 
-async fn deny(tx: &mut Tx, request: RequestRecord, burn: Option<ChallengeClaim>, audit: AuditEvent) -> Result<Applied<()>> {
-    let action = "save a refused request";
-    if tx.execute(action, DENY, bind::request(&request)?).await? == 0 {
+/// A request, the challenge it consumes, what is to be told of it, and the event.
+type Decision = Arc<(RequestRecord, Option<ChallengeClaim>, Vec<NoticeRecord>, AuditEvent)>;
+
+async fn deny(tx: &mut Tx, decision: Decision) -> Result<Applied<Begun>> {
+    let (request, burn, told, audit) = &*decision;
+    if tx.execute("save a refused request", DENY, bind::request(request)?).await? == 0 {
         // Whoever denies must not believe that a request issued meanwhile was denied.
-        return Err(StoreError::Engine { action, source: "it was decided meanwhile".into() });
+        return Ok(Applied::Nothing(Begun::NotPending));
     }
     // Whether it was still unused does not matter here: nobody can use it from now on.
-    if let Some(claim) = &burn {
+    if let Some(claim) = burn {
         challenges::consume(tx, claim).await?;
     }
-    tx.audit(&audit)?;
-    Ok(Applied::Kept(()))
+    notices::save(tx, told).await?;
+    tx.audit(audit)?;
+    Ok(Applied::Kept(Begun::Done))
 }
 
-async fn hold(
-    tx: &mut Tx,
-    request: RequestRecord,
-    challenge: Option<ChallengeClaim>,
-    audit: AuditEvent,
-) -> Result<Applied<Begun>> {
-    if let Some(refusal) = other_key(tx, &request, request.received_at).await? {
+async fn hold(tx: &mut Tx, decision: Decision) -> Result<Applied<Begun>> {
+    let (request, challenge, told, audit) = &*decision;
+    if let Some(refusal) = other_key(tx, request, request.received_at).await? {
         return Ok(Applied::Nothing(refusal));
     }
-    if let Some(claim) = &challenge
+    if let Some(claim) = challenge
         && let Some(refusal) = challenges::consume(tx, claim).await?
     {
         return Ok(Applied::Nothing(refusal));
     }
-    insert(tx, &request).await?;
-    tx.audit(&audit)?;
+    insert(tx, request).await?;
+    notices::save(tx, told).await?;
+    tx.audit(audit)?;
     Ok(Applied::Kept(Begun::Done))
 }
 

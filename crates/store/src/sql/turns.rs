@@ -19,7 +19,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::writer::{Fate, Job, QUEUE, Writer};
+use super::{
+    connection::Done,
+    value::{Row, Value},
+    writer::{Fate, Job, QUEUE, Writer},
+};
 use crate::{callers::Callers, error::StoreError, ports::Result};
 
 /// How long a leader waits for further jobs, for each caller that is at work, and at most.
@@ -103,6 +107,28 @@ impl Turns {
         }
         // Only a writer that is gone leaves a caller without an answer; then it is unknown what is on the disk.
         answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// Rows of a quick read by a caller alone, on the writer's connection; `None` when others are at work or somebody writes. A connection that
+    /// only reads forgets all it has in memory after every commit of another.
+    pub(crate) fn read(self: &Arc<Self>, sql: &'static str, args: &[Value]) -> Option<Done<Vec<Row>>> {
+        if self.callers.at_work() > 1 {
+            return None;
+        }
+        {
+            let mut state = self.state();
+            if state.led || state.closed {
+                return None;
+            }
+            state.led = true;
+        }
+        let lead = Lead(Some(Arc::clone(self)));
+        let rows = {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.as_mut().and_then(|writer| writer.read(sql, args))
+        };
+        drop(lead);
+        rows
     }
 
     /// Waits a moment for further jobs when several callers are at work: one commit for all of them costs hardly more than for one. A

@@ -21,9 +21,10 @@ use lanyard_model::time::{Span, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    connection::{Connection, Done, Head},
+    connection::{Connection, Done, Flush, Head},
     fault::{Fault, Reach},
     tx::{Applied, Ending, Tx, Undoing},
+    value::{Row, Value},
 };
 use crate::{callers::Callers, error::StoreError, ports::Result};
 
@@ -73,6 +74,8 @@ pub(crate) trait Job: Send {
     fn answer(self: Box<Self>, fate: &Fate);
     /// What several nodes may contend for.
     fn object(&self) -> &Object;
+    /// When the caller needs it on the disk.
+    fn flush(&self) -> Flush;
 }
 
 /// What a transaction came to that the engine did not refuse.
@@ -94,19 +97,20 @@ pub(crate) enum Ran {
 /// A job with its caller.
 struct Task<F, T> {
     object: Object,
+    flush: Flush,
     work: F,
     outcome: Option<Result<T>>,
     caller: oneshot::Sender<Result<T>>,
 }
 
 /// A job that does `work` on `object`, and where its caller waits.
-pub(crate) fn job<F, T>(object: Object, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
+pub(crate) fn job<F, T>(object: Object, flush: Flush, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
 where
     F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<Applied<T>>> + Send + Sync + 'static,
     T: Send + 'static,
 {
     let (caller, answer) = oneshot::channel();
-    (Box::new(Task { object, work, outcome: None, caller }), answer)
+    (Box::new(Task { object, flush, work, outcome: None, caller }), answer)
 }
 
 #[async_trait]
@@ -141,6 +145,10 @@ where
 
     fn object(&self) -> &Object {
         &self.object
+    }
+
+    fn flush(&self) -> Flush {
+        self.flush
     }
 }
 
@@ -193,6 +201,11 @@ impl Writer {
         for job in jobs.drain(..) {
             job.answer(&fate);
         }
+    }
+
+    /// Rows of a read between two batches; `None` where reads have connections of their own that are as good.
+    pub(crate) fn read(&mut self, sql: &'static str, args: &[Value]) -> Option<Done<Vec<Row>>> {
+        if self.stopped { None } else { self.tx.connection.read(sql, args) }
     }
 
     /// Whether housekeeping is due.
@@ -286,7 +299,8 @@ impl Writer {
         let mut transactions: Vec<i64> = jobs.iter().filter_map(|job| job.object().transaction).collect();
         transactions.sort_unstable();
         transactions.dedup();
-        self.tx.highest = self.tx.connection.begin(&transactions).await?.highest;
+        let flush = jobs.iter().map(|job| job.flush()).max().unwrap_or(Flush::Now);
+        self.tx.highest = self.tx.connection.begin(&transactions, flush).await?.highest;
         for job in jobs {
             if self.single(job.as_mut()).await? == Ended::MustUndo {
                 return Ok(Ended::MustUndo);

@@ -6,7 +6,7 @@ use super::statement::{self, Names, fault};
 use crate::{
     rows,
     sql::{
-        connection::{Done, HEAD, Head, MOVE_HEAD, RECORD},
+        connection::{Done, Flush, HEAD, Head, MOVE_HEAD, RECORD},
         fault::{Fault, Reach},
         value::{Row, Value, args},
     },
@@ -23,12 +23,14 @@ pub(crate) struct Connection {
     in_savepoint: bool,
     /// The head, read when the transaction began.
     head: Option<Head>,
+    /// How the next commit is set to reach the disk.
+    flush: Flush,
 }
 
 impl Connection {
     /// Takes an open connection over.
     pub(super) fn new(inner: rusqlite::Connection) -> Self {
-        Self { inner, names: Names::default(), in_savepoint: false, head: None }
+        Self { inner, names: Names::default(), in_savepoint: false, head: None, flush: Flush::Now }
     }
 
     fn run(&self, sql: &'static str) -> Done<()> {
@@ -40,11 +42,25 @@ impl Connection {
         Fault { reach: fault.reach.max(Reach::Batch), ..fault }
     }
 
-    pub(crate) fn begin(&mut self) -> Done<Head> {
+    pub(crate) fn begin(&mut self, flush: Flush) -> Done<Head> {
         self.in_savepoint = false;
         self.head = None;
+        self.set(flush)?;
         self.run("BEGIN IMMEDIATE").map_err(Self::whole)?;
         self.lock_head()
+    }
+
+    /// `NORMAL` leaves the sync of the log to a later commit, or to the moving of the log, which begins with one.
+    fn set(&mut self, flush: Flush) -> Done<()> {
+        if self.flush != flush {
+            let mode = match flush {
+                Flush::Now => "PRAGMA synchronous = FULL",
+                Flush::WithNext => "PRAGMA synchronous = NORMAL",
+            };
+            self.inner.execute_batch(mode).map_err(|error| Self::whole(fault(error)))?;
+            self.flush = flush;
+        }
+        Ok(())
     }
 
     pub(crate) fn savepoint(&mut self) -> Done<()> {
@@ -70,7 +86,11 @@ impl Connection {
     }
 
     pub(crate) fn fetch(&mut self, sql: &'static str, args: Vec<Value>) -> Done<Vec<Row>> {
-        statement::fetch(&self.inner, &mut self.names, sql, &args)
+        self.read(sql, &args)
+    }
+
+    pub(crate) fn read(&mut self, sql: &'static str, args: &[Value]) -> Done<Vec<Row>> {
+        statement::fetch(&self.inner, &mut self.names, sql, args)
     }
 
     /// The lock is held since the beginning: nobody, not even another process, can append behind our back.
@@ -126,4 +146,22 @@ impl Connection {
 
 fn checkpoint(connection: &rusqlite::Connection, sql: &'static str) -> Done<()> {
     connection.query_row(sql, [], |_| Ok(())).map_err(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::open;
+
+    #[test]
+    fn a_commit_waits_for_the_disk_as_it_was_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = Connection::new(open::connect(&directory.path().join("flush.db")).unwrap().0);
+        for (flush, level) in [(Flush::Now, 2), (Flush::WithNext, 1), (Flush::WithNext, 1), (Flush::Now, 2)] {
+            connection.begin(flush).unwrap();
+            let set: i64 = connection.inner.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+            assert_eq!(set, level, "{flush:?}");
+            connection.commit_quietly().unwrap();
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
     error::StoreError,
     ports::Result,
     sql::{
-        connection::Connection,
+        connection::{Connection, Flush},
         tx::{Applied, Tx},
         value::args,
         writer::{Job, Object, Writer, job},
@@ -36,11 +36,11 @@ type Waiting = (Box<dyn Job>, oneshot::Receiver<Result<()>>);
 
 fn saving(name: &str, size: usize) -> Waiting {
     let name = name.to_owned();
-    job(Object::default(), move |tx| save(tx, name.clone(), size).boxed())
+    job(Object::default(), Flush::Now, move |tx| save(tx, name.clone(), size).boxed())
 }
 
 fn panicking() -> Waiting {
-    job(Object::default(), |_| async { panic!("a mistake in a job") }.boxed())
+    job(Object::default(), Flush::Now, |_| async { panic!("a mistake in a job") }.boxed())
 }
 
 /// Queues all jobs, so that they are one batch, and returns their answers.

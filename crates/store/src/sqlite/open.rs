@@ -29,7 +29,7 @@ const PREPARED: usize = 256;
 
 /// Page cache of the writer, in KiB (negative by SQLite's convention). The indices on random values, serial numbers and
 /// digests, are touched all over; at a million certificates their upper levels and much of the leaves stay in memory.
-const WRITER_CACHE: i64 = -32768;
+const WRITER_CACHE: i64 = -8192;
 
 /// The schema, oldest first. Files are embedded so that a program and its schema cannot part.
 const MIGRATIONS: &[Migration] = &[
@@ -42,6 +42,9 @@ const MIGRATIONS: &[Migration] = &[
         name: "enrollments of a device",
         sql: include_str!("../../migrations/sqlite/0005_enrollments_of_device.sql"),
     },
+    Migration { version: 6, name: "notices", sql: include_str!("../../migrations/sqlite/0006_notices.sql") },
+    Migration { version: 7, name: "counts", sql: include_str!("../../migrations/sqlite/0007_counts.sql") },
+    Migration { version: 8, name: "nodes", sql: include_str!("../../migrations/sqlite/0008_nodes.sql") },
 ];
 
 /// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.

@@ -30,6 +30,7 @@ fn hot_statements_scan_nothing() {
         (certificates::LOAD, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
         (certificates::BY_SERIAL, "sqlite_autoindex_certificates_1 (serial=?)"),
         (certificates::REVOKE, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
+        (certificates::SEARCH, "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (certificates::OPEN, "certificates_open (created_at<?)"),
         (issuance::LINK, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),
         (issuance::SIGN, "sqlite_autoindex_certificates_1 (serial=? AND issuer=?)"),

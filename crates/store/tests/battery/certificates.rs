@@ -7,7 +7,7 @@ use lanyard_model::{
     san::SubjectAltName,
     time::Span,
 };
-use lanyard_store::ports::{CertificateCounts, CertificateFilter, Intent, Store};
+use lanyard_store::ports::{CertificateCounts, CertificateFilter, CertificateSearch, Intent, Store};
 
 use crate::{engine::Engine, sample};
 
@@ -74,7 +74,10 @@ async fn one_of_each(store: &dyn Store) {
 }
 
 async fn listed(store: &dyn Store, filter: CertificateFilter) -> Vec<String> {
-    let found = store.list_certificates(filter).await.unwrap();
+    numbers(&store.list_certificates(filter).await.unwrap())
+}
+
+fn numbers(found: &[CertificateRecord]) -> Vec<String> {
     found.iter().map(|c| c.serial.to_string().trim_start_matches("111111111111111111111111000000").to_owned()).collect()
 }
 
@@ -118,9 +121,44 @@ pub async fn listed_by_text(engine: &dyn Engine) {
         ("nobody", vec![]),
         ("beispiel", vec!["05", "04", "03", "02", "01"]),
     ] {
-        let filter = CertificateFilter { text: Some(text.to_owned()), include_service: true, ..CertificateFilter::default() };
-        assert_eq!(listed(&*store, filter).await, expected, "{text}");
+        let search = CertificateSearch { text: text.to_owned(), include_service: true, ..CertificateSearch::default() };
+        let found = store.search_certificates(search).await.unwrap();
+        assert_eq!(numbers(&found.certificates), expected, "{text}");
+        assert_eq!(found.more, None, "{text}");
     }
+    let own = CertificateSearch { text: "jo.doe".to_owned(), ..CertificateSearch::default() };
+    for (status, expected) in [
+        (CertificateStatus::Valid, vec!["01"]),
+        (CertificateStatus::Expired, vec!["02"]),
+        (CertificateStatus::Revoked, vec!["03"]),
+        (CertificateStatus::Intended, vec!["04"]),
+    ] {
+        let search = CertificateSearch { status: Some((status, sample::NOW)), ..own.clone() };
+        assert_eq!(numbers(&store.search_certificates(search).await.unwrap().certificates), expected, "{status}");
+    }
+    // Page by page; that there is more is said even if nothing older matches.
+    let mut pages = Vec::new();
+    let mut search = CertificateSearch { limit: 2, ..own };
+    loop {
+        let found = store.search_certificates(search.clone()).await.unwrap();
+        pages.push(numbers(&found.certificates));
+        let Some(more) = found.more else { break };
+        search.before = Some(more);
+    }
+    assert_eq!(pages.concat(), ["04", "03", "02", "01"]);
+}
+
+pub async fn a_search_ends_somewhere(engine: &dyn Engine) {
+    let store = engine.open().await;
+    sample::issue(&*store, 1).await;
+    store.fill(60_000).await.unwrap();
+    let search = CertificateSearch { text: "beispiel".to_owned(), ..CertificateSearch::default() };
+    let found = store.search_certificates(search.clone()).await.unwrap();
+    assert!(found.certificates.iter().all(|c| c.serial != sample::serial(1)));
+    let more = found.more.expect("older ones were not looked at");
+    let found = store.search_certificates(CertificateSearch { before: Some(more), ..search }).await.unwrap();
+    assert!(found.certificates.iter().any(|c| c.serial == sample::serial(1)));
+    assert_eq!(found.more, None);
 }
 
 pub async fn revoked_once(engine: &dyn Engine) {

@@ -142,7 +142,7 @@ pub async fn from_pending_only_once(engine: &dyn Engine) {
     let store = engine.open().await;
     let held = sample::request(1, RequestState::Pending);
     let event = sample::event(AuditKind::RequestHeld, Some(held.id));
-    assert_eq!(store.hold_request(held.clone(), None, event).await.unwrap(), Begun::Done);
+    assert_eq!(store.hold_request(held.clone(), None, vec![], event).await.unwrap(), Begun::Done);
     let granted = RequestRecord { state: RequestState::Granted, decided_by: Some("admin:a".to_owned()), ..held.clone() };
     let approve = |n: u32| Intent {
         certificate: sample::certificate(n, held.id),

@@ -87,12 +87,12 @@ pub async fn approvals_while_pending(engine: &dyn Engine) {
     let approval = |by: &str, n| ApprovalRecord { request: pending.id, by: by.to_owned(), at: sample::after(n) };
     let event = sample::event(AuditKind::RequestApprovedInPart, Some(pending.id));
     assert!(!store.approve_request(approval("a", 1), event.clone()).await.unwrap(), "there is no such request");
-    store.hold_request(pending.clone(), None, sample::event(AuditKind::RequestHeld, Some(pending.id))).await.unwrap();
+    store.hold_request(pending.clone(), None, vec![], sample::event(AuditKind::RequestHeld, Some(pending.id))).await.unwrap();
     assert!(store.approve_request(approval("b", 1), event.clone()).await.unwrap());
     assert!(!store.approve_request(approval("b", 2), event.clone()).await.unwrap(), "each person once");
     assert!(store.approve_request(approval("a", 2), event.clone()).await.unwrap());
     assert_eq!(store.approvals_of(pending.id).await.unwrap(), [approval("b", 1), approval("a", 2)]);
     let denied = lanyard_model::request::RequestRecord { state: RequestState::Denied, ..pending.clone() };
-    store.save_denied(denied, None, sample::event(AuditKind::RequestDenied, Some(pending.id))).await.unwrap();
+    store.save_denied(denied, None, vec![], sample::event(AuditKind::RequestDenied, Some(pending.id))).await.unwrap();
     assert!(!store.approve_request(approval("c", 3), event).await.unwrap(), "it no longer waits");
 }

@@ -1,6 +1,6 @@
 //! Renewal: one living successor, whoever asks and however often.
 
-use lanyard_model::{certificate::RevocationReason, serial::SerialNumber};
+use lanyard_model::{certificate::RevocationReason, id::AuthorityName, serial::SerialNumber};
 use lanyard_store::ports::{Begun, Intent, RenewalClaim, Signed};
 
 use crate::{engine::Engine, sample};
@@ -9,7 +9,10 @@ use crate::{engine::Engine, sample};
 fn renewal(n: u32, seen: Option<SerialNumber>) -> Intent {
     let mut intent = sample::intent(n);
     intent.certificate.predecessor = Some(sample::serial(1));
-    Intent { renews: Some(RenewalClaim { predecessor: sample::serial(1), seen_successor: seen }), ..intent }
+    Intent {
+        renews: Some(RenewalClaim { issuer: sample::issuer(), predecessor: sample::serial(1), seen_successor: seen }),
+        ..intent
+    }
 }
 
 pub async fn predecessor_is_linked(engine: &dyn Engine) {
@@ -56,9 +59,28 @@ pub async fn successor_is_superseded(engine: &dyn Engine) {
     let load = async |n: u32| store.load_certificate(&sample::issuer(), &sample::serial(n)).await.unwrap().unwrap();
     assert_eq!(load(2).await.revocation, None, "not before its replacement is signed");
     let superseded = sample::revocation(RevocationReason::Superseded);
-    let signed = Signed { supersedes: Some((sample::serial(2), superseded)), ..sample::signed(&again) };
+    let signed = Signed { supersedes: Some((sample::issuer(), sample::serial(2), superseded)), ..sample::signed(&again) };
     store.finish_issuance(signed).await.unwrap();
     assert_eq!(load(2).await.revocation, Some(superseded));
     assert_eq!(load(1).await.successor, Some(sample::serial(3)));
     assert_eq!(load(1).await.revocation, None);
+}
+
+pub async fn across_two_authorities(engine: &dyn Engine) {
+    let store = engine.open().await;
+    sample::issue(&*store, 1).await;
+    sample::issue_as(&*store, renewal(2, None)).await;
+    // Another authority issues by now; it knows that certificate 2 is of the one before.
+    let next: AuthorityName = "issuing-2".parse().unwrap();
+    let mut again = renewal(3, Some(sample::serial(2)));
+    again.certificate.issuer = next.clone();
+    again.request.as_mut().unwrap().certificate = Some((next.clone(), sample::serial(3)));
+    assert_eq!(store.begin_issuance(again.clone()).await.unwrap(), Begun::Done);
+    let superseded = sample::revocation(RevocationReason::Superseded);
+    let supersedes = Some((sample::issuer(), sample::serial(2), superseded));
+    store.finish_issuance(Signed { supersedes, ..sample::signed(&again) }).await.unwrap();
+    let load = async |n: u32| store.load_certificate(&sample::issuer(), &sample::serial(n)).await.unwrap().unwrap();
+    assert_eq!((load(1).await.successor, load(2).await.revocation), (Some(sample::serial(3)), Some(superseded)));
+    let newest = store.load_certificate(&next, &sample::serial(3)).await.unwrap().unwrap();
+    assert_eq!((newest.predecessor, newest.revocation), (Some(sample::serial(1)), None));
 }

@@ -18,11 +18,11 @@ fn later(key: u32, state: RequestState, ms: i64) -> RequestRecord {
 }
 
 async fn deny(store: &dyn Store, request: &RequestRecord) {
-    store.save_denied(request.clone(), None, sample::event(AuditKind::RequestDenied, Some(request.id))).await.unwrap();
+    store.save_denied(request.clone(), None, vec![], sample::event(AuditKind::RequestDenied, Some(request.id))).await.unwrap();
 }
 
 async fn hold(store: &dyn Store, request: &RequestRecord) -> Begun {
-    store.hold_request(request.clone(), None, sample::event(AuditKind::RequestHeld, Some(request.id))).await.unwrap()
+    store.hold_request(request.clone(), None, vec![], sample::event(AuditKind::RequestHeld, Some(request.id))).await.unwrap()
 }
 
 pub async fn round_trip(engine: &dyn Engine) {
@@ -128,8 +128,8 @@ pub async fn denied_replaces_pending_only(engine: &dyn Engine) {
     assert_eq!(store.load_request(held.id).await.unwrap(), Some(denied.clone()));
     let events = store.audit_tip().await.unwrap().0;
     let again = RequestRecord { reason: None, ..denied.clone() };
-    let refused = store.save_denied(again, None, sample::event(AuditKind::RequestDenied, None)).await;
-    assert!(refused.is_err(), "a decision is not taken back");
+    let refused = store.save_denied(again, None, vec![], sample::event(AuditKind::RequestDenied, None)).await;
+    assert_eq!(refused.unwrap(), Begun::NotPending, "a decision is not taken back");
     assert_eq!(store.load_request(held.id).await.unwrap(), Some(denied));
     assert_eq!(store.audit_tip().await.unwrap().0, events);
 }
@@ -140,13 +140,13 @@ pub async fn hold_consumes_the_challenge(engine: &dyn Engine) {
     let first = sample::request(1, RequestState::Pending);
     let claim = sample::claim(1, first.id, 1);
     let event = sample::event(AuditKind::RequestHeld, Some(first.id));
-    assert_eq!(store.hold_request(first.clone(), Some(claim.clone()), event.clone()).await.unwrap(), Begun::Done);
+    assert_eq!(store.hold_request(first.clone(), Some(claim.clone()), vec![], event.clone()).await.unwrap(), Begun::Done);
     assert_eq!(store.load_challenge(claim.id).await.unwrap().unwrap().used, Some(claim.claim.clone()));
     let second = sample::request(2, RequestState::Pending);
-    let begun = store.hold_request(second.clone(), Some(sample::claim(1, second.id, 2)), event.clone()).await.unwrap();
+    let begun = store.hold_request(second.clone(), Some(sample::claim(1, second.id, 2)), vec![], event.clone()).await.unwrap();
     assert_eq!(begun, Begun::ChallengeUsed(claim.claim));
     assert_eq!(store.load_request(second.id).await.unwrap(), None);
-    let begun = store.hold_request(second.clone(), Some(sample::claim(77, second.id, 2)), event).await.unwrap();
+    let begun = store.hold_request(second.clone(), Some(sample::claim(77, second.id, 2)), vec![], event).await.unwrap();
     assert_eq!(begun, Begun::ChallengeGone);
 }
 
@@ -165,7 +165,7 @@ pub async fn a_refusal_burns_its_challenge(engine: &dyn Engine) {
     let denied = sample::request(1, RequestState::Denied);
     let claim = sample::claim(1, denied.id, 1);
     let event = sample::event(AuditKind::RequestDenied, Some(denied.id));
-    store.save_denied(denied, Some(claim.clone()), event).await.unwrap();
+    store.save_denied(denied, Some(claim.clone()), vec![], event).await.unwrap();
     let challenge = store.load_challenge(sample::challenge_id(1)).await.unwrap().unwrap();
     assert_eq!(challenge.used, Some(claim.claim));
 }

@@ -7,12 +7,13 @@ use lanyard_model::{
     enroll::Protocol,
     id::{AuthorityName, ProfileName, RequestId},
     name::{COMMON_NAME, DistinguishedName, NameAttribute},
+    notice::NoticeRecord,
     request::{RequestContext, RequestRecord, RequestState},
     san::SubjectAltName,
     serial::SerialNumber,
     time::{Span, Timestamp},
 };
-use lanyard_store::ports::{ChallengeClaim, Intent, Opening, Signed, Store};
+use lanyard_store::ports::{ChallengeClaim, Durability, Intent, Opening, Signed, Store};
 
 /// The present of most tests.
 pub const NOW: Timestamp = Timestamp(1_795_000_000_123);
@@ -165,6 +166,7 @@ pub fn intent(n: u32) -> Intent {
         renews: None,
         opening: Opening::New,
         now: NOW,
+        durability: Durability::WithCertificate,
     }
 }
 
@@ -177,6 +179,7 @@ pub fn signed(intent: &Intent) -> Signed {
         request: intent.request.as_ref().map(|r| r.id),
         supersedes: None,
         withdrawn: None,
+        notices: vec![notice(7)],
         audit: vec![event(AuditKind::CertificateIssued, intent.request.as_ref().map(|r| r.id))],
     }
 }
@@ -201,4 +204,19 @@ pub fn revocation(reason: RevocationReason) -> Revocation {
 pub async fn revoke(store: &dyn Store, n: u32) -> bool {
     let event = event(AuditKind::CertificateRevoked, None);
     store.revoke_certificate(&issuer(), &serial(n), revocation(RevocationReason::KeyCompromise), event).await.unwrap()
+}
+
+/// Something that a module is to be told, due at the present.
+pub fn notice(n: u32) -> NoticeRecord {
+    NoticeRecord {
+        id: format!("{n}.issued.0"),
+        request: "01a1ee56-5e7b-7652-9853-2a225746cbc3".parse().unwrap(),
+        profile: profile(),
+        place: 1,
+        kind: "http".to_owned(),
+        body: vec![0, 255, 7],
+        attempts: 2,
+        created_at: NOW,
+        due_at: NOW,
+    }
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::{Done, program, read_certificate, run};
-use crate::wait::until;
+use crate::{temporary, wait::until};
 
 /// Name of the CA inside certmonger.
 const CA: &str = "lanyard";
@@ -28,7 +28,7 @@ impl Certmonger {
     /// # Panics
     /// When it does not come up.
     pub async fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("lanyard-certmonger-").tempdir().unwrap();
+        let folder = temporary::folder("certmonger");
         for name in ["requests", "cas", "config", "tmp", "certs"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }

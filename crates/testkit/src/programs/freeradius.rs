@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::{Done, program, run};
-use crate::wait::until;
+use crate::{temporary, wait::until};
 
 const SECRET: &str = "testing123";
 
@@ -28,7 +28,7 @@ impl FreeRadius {
     /// # Panics
     /// When it does not start.
     pub async fn start(certificate: &Path, key: &Path, roots: &Path) -> Self {
-        let folder = tempfile::Builder::new().prefix("lanyard-radius-").tempdir().unwrap();
+        let folder = temporary::folder("radius");
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let at = folder.path().display().to_string();
         let text = configuration(&at, port, certificate, key, roots);

@@ -6,6 +6,7 @@ use lanyard_pki::certificate::Certificate;
 use tokio::process::Command;
 
 use super::{Done, program, run, write_certificates};
+use crate::temporary;
 
 /// Runs openssl.
 pub async fn openssl(arguments: &[&str], folder: &Path) -> Done {
@@ -17,7 +18,7 @@ pub async fn openssl(arguments: &[&str], folder: &Path) -> Done {
 /// # Panics
 /// When files cannot be written.
 pub async fn verify(certificate: &Certificate, issuing: &Certificate, root: &Certificate) -> Done {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary::folder("openssl");
     write_certificates(&folder.path().join("leaf.pem"), &[certificate]);
     write_certificates(&folder.path().join("issuing.pem"), &[issuing]);
     write_certificates(&folder.path().join("root.pem"), &[root]);

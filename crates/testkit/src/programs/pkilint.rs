@@ -9,6 +9,7 @@ use lanyard_pki::certificate::Certificate;
 use tokio::process::Command;
 
 use super::{run, write_certificates};
+use crate::temporary;
 
 /// Where its programs are: `LANYARD_PKILINT_BIN`, or `target/pkilint/bin` of the workspace.
 fn tool(name: &str) -> PathBuf {
@@ -25,7 +26,7 @@ fn tool(name: &str) -> PathBuf {
 /// # Panics
 /// When it cannot be run.
 pub async fn lint_certificate(certificate: &Certificate, severity: &str) -> BTreeSet<String> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary::folder("pkilint");
     let file = folder.path().join("certificate.pem");
     write_certificates(&file, &[certificate]);
     lint("lint_pkix_cert", &file, severity).await
@@ -36,7 +37,7 @@ pub async fn lint_certificate(certificate: &Certificate, severity: &str) -> BTre
 /// # Panics
 /// When it cannot be run.
 pub async fn lint_crl(crl: &[u8], severity: &str) -> BTreeSet<String> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary::folder("pkilint");
     let file = folder.path().join("list.crl");
     std::fs::write(&file, crl).unwrap();
     lint("lint_crl", &file, severity).await
@@ -47,7 +48,7 @@ pub async fn lint_crl(crl: &[u8], severity: &str) -> BTreeSet<String> {
 /// # Panics
 /// When it cannot be run, or did not lint all of them.
 pub async fn lint_certificates(certificates: &[Certificate]) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary::folder("pkilint");
     let mut list = String::new();
     for (n, certificate) in certificates.iter().enumerate() {
         let path = folder.path().join(format!("{n}.der"));

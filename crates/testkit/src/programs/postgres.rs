@@ -4,8 +4,9 @@ use std::{
     fs,
     net::TcpListener,
     os::unix::fs::{MetadataExt, chown},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -13,14 +14,27 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::temporary;
+
 const PACKAGE: &str = "postgresql";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running server. Anybody on this machine may log in as `postgres`: it lives for a test.
+/// Clears up in a process of its own when the other end of its standard input is closed, by whatever end of the test: ends the server, if
+/// it lives, and removes its directory.
+const KEEPER: &str = r#"cat; p=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
+if [ -n "$p" ] && [ "$(cat "/proc/$p/comm" 2>/dev/null)" = postgres ]; then
+  kill -QUIT "$p"; n=0
+  while [ -d "/proc/$p" ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+fi
+rm -rf "$1""#;
+
+/// A running server, which ends with this value, and its directory with it. Anybody on this machine may log in as `postgres`.
 pub struct Postgres {
     directory: PathBuf,
     binaries: PathBuf,
     port: u16,
+    /// Closed when this value is dropped or the process ends.
+    _keeper: ChildStdin,
 }
 
 impl Postgres {
@@ -126,7 +140,8 @@ impl Postgres {
 
     fn initialize() -> Self {
         let binaries = binaries();
-        let directory = tempfile::Builder::new().prefix("lanyard-postgres").tempdir().expect("a directory").keep();
+        let directory = temporary::folder("postgres").keep();
+        let keeper = keeper(&directory);
         let mut command = Command::new("setpriv");
         if let Some((user, group)) = account() {
             chown(&directory, Some(user), Some(group)).expect("the directory can be given away");
@@ -141,8 +156,16 @@ impl Postgres {
         let made = command.current_dir(&directory).output().expect("initdb runs");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        Self { directory, binaries, port }
+        Self { directory, binaries, port, _keeper: keeper }
     }
+}
+
+fn keeper(directory: &Path) -> ChildStdin {
+    let mut command = Command::new("sh");
+    command.args(["-c", KEEPER, "keeper"]).arg(directory).current_dir("/");
+    // Not in the group that a terminal's Ctrl-C ends.
+    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("sh runs").stdin.take().expect("its standard input")
 }
 
 /// User and group to run the server as: PostgreSQL refuses to be run by root. `None` for everybody else.
@@ -161,4 +184,22 @@ fn binaries() -> PathBuf {
     let newest = versions.filter_map(|v| v.file_name().to_str()?.parse::<u32>().ok()).max();
     let newest = newest.unwrap_or_else(|| panic!("PostgreSQL is absent; install the Debian package {PACKAGE}"));
     PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_directory_goes_with_it() {
+        let server = Postgres::own();
+        let directory = server.directory.clone();
+        assert!(directory.join("data/postmaster.pid").exists());
+        drop(server);
+        let deadline = Instant::now() + PATIENCE;
+        while directory.exists() {
+            assert!(Instant::now() < deadline, "{} is still there", directory.display());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
 }

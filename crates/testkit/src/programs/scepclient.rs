@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{Done, program, read_certificate, run};
+use crate::temporary;
 
 /// A device that runs scepclient in a folder of its own.
 pub struct ScepClient {
@@ -27,7 +28,7 @@ impl ScepClient {
     /// When there is no room for its files.
     #[must_use]
     pub fn new(url: &str, common_name: &str, organization: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("lanyard-scepclient-").tempdir().unwrap();
+        let folder = temporary::folder("scepclient");
         Self { folder, url: url.into(), common_name: common_name.into(), organization: organization.into(), recipient: None }
     }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::{program, run};
-use crate::wait::until;
+use crate::{temporary, wait::until};
 
 /// Base of the directory.
 pub const BASE: &str = "dc=example,dc=org";
@@ -34,7 +34,7 @@ impl Slapd {
     /// # Panics
     /// When it does not start.
     pub async fn start(entries: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("lanyard-slapd-").tempdir().unwrap();
+        let folder = temporary::folder("slapd");
         let path = folder.path().display().to_string();
         fs::create_dir(folder.path().join("data")).unwrap();
         let mut certificate = Command::new(program("openssl", "openssl"));

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{Done, program, read_certificate, run};
-use crate::keys::Key;
+use crate::{keys::Key, temporary};
 
 /// What pki needs beside itself, and where it comes from.
 const PLUGINS: [(&str, &str); 2] = [
@@ -50,11 +50,7 @@ impl Strongswan {
         for (path, package) in PLUGINS {
             assert!(Path::new(path).is_file(), "the plugin {path} is needed: apt-get install {package}");
         }
-        Self {
-            folder: tempfile::Builder::new().prefix("lanyard-strongswan-").tempdir().unwrap(),
-            url: url.into(),
-            renews_by_pkcs_req: false,
-        }
+        Self { folder: temporary::folder("strongswan"), url: url.into(), renews_by_pkcs_req: false }
     }
 
     /// Has it renew by PKCSReq instead of RenewalReq, which is an option of its configuration.

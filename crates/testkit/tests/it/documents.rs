@@ -29,7 +29,7 @@ fn the_tour_of_the_readme_runs_word_for_word() {
     for name in ["openssl", "curl"] {
         assert!(program(name, name).is_file());
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     let path = format!("{}:{}", lanyard().parent().unwrap().display(), std::env::var("PATH").unwrap());
     // A failing step must not leave the server behind.
     let script = format!("set -em\ntrap 'kill %1 2>/dev/null || true' EXIT\n{}", tour());

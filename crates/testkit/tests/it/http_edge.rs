@@ -197,7 +197,7 @@ async fn slow_clients_are_cut_off_and_others_are_served_meanwhile() {
 #[tokio::test(flavor = "multi_thread")]
 async fn https_serves_the_same_with_a_certificate_under_the_root_and_asks_for_none() {
     let server = TestServer::start().await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     lanyard_testkit::programs::write_certificates(&folder.path().join("root.pem"), &[&server.site.root]);
     let mut curl = Command::new(program("curl", "curl"));
     curl.current_dir(folder.path()).args(["--silent", "--show-error", "--fail", "--noproxy", "*", "--cacert", "root.pem"]);
@@ -218,7 +218,7 @@ async fn https_serves_the_same_with_a_certificate_under_the_root_and_asks_for_no
 async fn rfc5280_5_a_list_names_the_revoked_with_a_higher_number_and_is_cached_by_it() {
     let server = TestServer::start().await;
     let endpoint = Endpoint::of(&server).await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     lanyard_testkit::programs::write_certificates(&folder.path().join("issuing.pem"), &[&server.site.issuing]);
     let parse = async |crl: &[u8]| {
         fs::write(folder.path().join("list.crl"), crl).unwrap();

@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::bars::{size, tell};
+use lanyard_server::api::types::Node;
 use lanyard_testkit::{
     http,
     keys::rsa,
@@ -182,7 +183,7 @@ async fn one_node_leads_and_another_takes_over_when_it_is_killed() {
 async fn a_database_with_an_installation_is_not_taken_for_another() {
     let url = Postgres::shared().database();
     let _site = TestServer::builder().database(url.clone()).create().await;
-    let temp = tempfile::tempdir().unwrap();
+    let temp = lanyard_testkit::temporary::folder("scratch");
     let file = temp.path().join("url");
     std::fs::write(&file, url).unwrap();
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
@@ -191,4 +192,69 @@ async fn a_database_with_an_installation_is_not_taken_for_another() {
     command.arg("--unseal-file").arg(temp.path().join("unseal.key")).arg("--database-file").arg(&file);
     let done = lanyard_testkit::programs::run(&mut command).await;
     assert!(!done.success && done.output.contains("holds an installation already"), "{}", done.output);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nodes_with_other_templates_or_profiles_are_told_of() {
+    let site = site().await;
+    let first = node(&site).await;
+    let listed = async || -> Vec<Node> {
+        let answer = first.admin.call("GET", "/nodes", b"null").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        serde_json::from_slice(&answer.body).unwrap()
+    };
+    let alone = listed().await;
+    assert!(alone.len() == 1 && alone[0].answers && alone[0].leads && alone[0].differs.is_empty(), "{alone:?}");
+    assert!(alone[0].files >= 9, "{alone:?}");
+    let template = site.dir.join("templates/wifi.toml");
+    let text = std::fs::read_to_string(&template).unwrap();
+    std::fs::write(&template, format!("{text}\n# changed\n")).unwrap();
+    std::fs::write(site.dir.join("templates/more.toml"), text.replace("name = \"wifi\"", "name = \"more\"")).unwrap();
+    let second = node(&site).await;
+    assert!(second.logged().contains("has other files: templates/more.toml, templates/wifi.toml"), "{}", second.logged());
+    assert!(!first.logged().contains("has other files"));
+    let nodes = listed().await;
+    assert_eq!(nodes.iter().filter(|n| n.leads).count(), 1);
+    assert_eq!(nodes[1].differs, ["templates/more.toml", "templates/wifi.toml"]);
+    let mut command = tokio::process::Command::new(lanyard_testkit::process::lanyard());
+    command.args(["node", "list", "--dir"]).arg(&site.dir);
+    let told = lanyard_testkit::programs::run(&mut command).await.good();
+    assert!(told.contains("templates/wifi.toml") && told.contains("answers, leads"), "{told}");
+
+    // The first reads the files that the second has, and then others again.
+    let reload = async || first.admin.call("POST", "/policy/reload", b"null").await.text();
+    assert!(!reload().await.contains("has other files"));
+    assert!(listed().await.iter().all(|node| node.differs.is_empty()));
+    std::fs::write(&template, text).unwrap();
+    assert!(reload().await.contains("has other files: templates/wifi.toml"));
+    assert!(first.logged().contains("has other files: templates/wifi.toml"));
+
+    // Who stops signs off.
+    let mut second = second;
+    second.terminate().await;
+    second.ended().await;
+    assert_eq!(listed().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_for_a_text_says_where_to_go_on() {
+    let server = TestServer::start().await;
+    let endpoint = Endpoint::of(&server).await;
+    for n in 0..3 {
+        let device = Device::with_challenge(rsa(n), &server.challenge(&format!("laptop-{n}")).await);
+        endpoint.enrol(&device).await.assert_issued();
+    }
+    let search = async |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(lanyard_testkit::process::lanyard());
+        command.args(["cert", "list", "--dir"]).arg(server.dir()).args(arguments);
+        lanyard_testkit::programs::run(&mut command).await
+    };
+    let all = search(&["--text", "LAPTOP"]).await;
+    assert!(all.success && all.stdout.matches("CN=laptop-").count() == 3 && !all.output.contains("--before"), "{}", all.output);
+    let page = search(&["--text", "laptop", "--limit", "2"]).await;
+    assert!(page.stdout.contains("CN=laptop-2") && page.stdout.contains("CN=laptop-1"), "{}", page.output);
+    let (_, before) = page.output.split_once("go on with --before ").expect("where to go on");
+    let rest = search(&["--text", "laptop", "--limit", "2", "--before", before.trim()]).await;
+    assert!(rest.stdout.contains("CN=laptop-0") && !rest.stdout.contains("CN=laptop-1"), "{}", rest.output);
+    assert!(!search(&["--text", "x", "--status", "good"]).await.success);
 }

@@ -27,7 +27,7 @@ fn changed(text: &str, changes: &[(&str, &str)]) -> String {
 }
 
 async fn check(server: &TestServer, files: &[String], further: &[&str]) -> Done {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     let mut command = Command::new(lanyard());
     command.args(["profile", "check", "--dir"]).arg(server.dir()).args(further);
     for (n, text) in files.iter().enumerate() {

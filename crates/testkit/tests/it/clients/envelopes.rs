@@ -50,7 +50,7 @@ async fn oaep_is_answered_with_the_same_oaep() {
 async fn pss_signatures_verify() {
     let server = TestServer::start().await;
     let endpoint = Endpoint::of(&server).await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     std::fs::write(folder.path().join("key.pem"), rsa(0).pem()).unwrap();
     for (digest, name, salt) in
         [(Digest::Sha256, "-sha256", 32), (Digest::Sha384, "-sha384", 48), (Digest::Sha512, "-sha512", 64)]

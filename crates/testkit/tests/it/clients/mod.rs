@@ -47,4 +47,5 @@ mod habits;
 mod next_ca;
 mod shapes;
 mod story;
+mod take_over;
 mod vectors;

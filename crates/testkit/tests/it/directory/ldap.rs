@@ -12,6 +12,11 @@ use lanyard_testkit::{
     server::{Builder, TestServer},
 };
 use serde_json::Value;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use tokio::net::{TcpListener, TcpStream};
 
 const ENTRIES: &str = "dn: ou=people,dc=example,dc=org
 objectClass: organizationalUnit
@@ -150,6 +155,79 @@ async fn names_groups_and_states_come_from_the_directory_at_the_moment_of_use() 
     assert_eq!(challenge_refused(&server, &order(Some("local"), None)).await, (502, "server.directory".into()));
     slapd.go_on().await;
     endpoint.enrol(&jo.renewal(issued.certificate(), rsa(2))).await.assert_issued();
+}
+
+/// Passes connections on, and counts them.
+async fn counted(port: u16) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (own, count) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+    let counting = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            counting.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                if let Ok(mut far) = TcpStream::connect(("127.0.0.1", port)).await {
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                }
+            });
+        }
+    });
+    (own, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_used_again_and_made_anew_after_a_restart_of_the_directory() {
+    let mut slapd = Slapd::start(ENTRIES).await;
+    let (port, count) = counted(slapd.port).await;
+    let url = format!("ldap://127.0.0.1:{port}");
+    let server = TestServer::builder()
+        .profile("default", "staffed", &[("groups = []", "groups = [\"staff\"]")])
+        .config("[listen]", &section(&url, "cache = \"0s\""))
+        .file("ldap.secret", READER.1)
+        .start()
+        .await;
+    let order = order(Some("jo"), None);
+    for _ in 0..5 {
+        server.admin.challenge(&order).await;
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 1, "one after the other over one connection");
+    let many: Vec<_> = (0..24).map(|_| server.admin.challenge(&order)).collect();
+    futures(many).await;
+    let open = count.load(Ordering::SeqCst);
+    assert!(open <= 8, "{open} connections at a time");
+
+    slapd.pause().await;
+    assert_eq!(challenge_refused(&server, &order).await, (502, "server.directory".into()));
+    slapd.go_on().await;
+    for _ in 0..10 {
+        server.admin.challenge(&order).await;
+    }
+    // Restarted between two look-ups, unseen.
+    let before = count.load(Ordering::SeqCst);
+    slapd.pause().await;
+    slapd.go_on().await;
+    for _ in 0..3 {
+        server.admin.challenge(&order).await;
+    }
+    let made = count.load(Ordering::SeqCst) - before;
+    assert!((1..=3).contains(&made), "{made} new connections");
+}
+
+async fn futures<F: Future<Output = T>, T>(all: Vec<F>) -> Vec<T> {
+    let mut done = Vec::new();
+    let mut all: Vec<_> = all.into_iter().map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        all.retain_mut(|one| match one.as_mut().poll(context) {
+            std::task::Poll::Ready(value) => {
+                done.push(value);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if all.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done
 }
 
 #[tokio::test(flavor = "multi_thread")]

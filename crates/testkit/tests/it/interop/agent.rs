@@ -39,7 +39,7 @@ fn options(server: &TestServer, challenge: &lanyard_server::api::types::Challeng
 
 async fn enrols_and_renews(ca_key: KeyKind) {
     let server = builder().ca_key(ca_key).start().await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     let store = DeviceStore::open(&folder.path().join("device")).unwrap();
     let challenge = server.admin.challenge(&order("hosts", "host-1")).await;
     let outcome = enroll(Some(&store), options(&server, &challenge), &mut |_| {}).await.unwrap();
@@ -73,7 +73,7 @@ async fn our_device_enrols_and_renews_under_an_rsa_authority() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_device_resumes_a_held_request_after_it_was_approved() {
     let server = builder().start().await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     let store = DeviceStore::open(&folder.path().join("device")).unwrap();
     let challenge = server.admin.challenge(&order("held", "host-1")).await;
     let options = options(&server, &challenge);

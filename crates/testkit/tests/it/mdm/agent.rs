@@ -33,7 +33,7 @@ pub fn options(server: &TestServer, password: &str) -> JoinOptions {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_joins_and_renews_by_itself_and_with_a_password() {
     let server = renewal::server().await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     let store = DeviceStore::open(&folder.path().join("dev1")).unwrap();
     let refused = join(Some(&store), options(&server, "wrong")).await.unwrap_err();
     assert!(matches!(&refused, AgentError::Fault { fault, .. } if fault.hresult().0 == 0x8018_0002), "{refused}");

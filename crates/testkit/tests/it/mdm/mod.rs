@@ -7,6 +7,7 @@ mod enrolment;
 mod fleet;
 mod items;
 mod managed;
+mod nodes;
 mod oidc;
 mod others;
 mod pfx;

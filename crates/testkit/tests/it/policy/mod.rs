@@ -3,6 +3,7 @@
 mod approvals;
 mod intune;
 mod ndes_page;
+mod notices;
 mod outbound;
 mod remote;
 mod static_secret;

@@ -1,12 +1,15 @@
 //! The NDES-compatible page: off, over HTTPS, with a token, bound, and word for word what tools look for.
 
+use std::net::SocketAddr;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lanyard_model::time::Span;
 use lanyard_testkit::{
     http::{self, Response, encode},
     keys::rsa,
+    programs::postgres::Postgres,
     scep::{device::Device, endpoint::Endpoint},
-    server::TestServer,
+    server::{Builder, TestServer},
 };
 use serde_json::json;
 
@@ -15,13 +18,21 @@ use super::{remote::token, with_profile};
 const PAGE: &str = "/certsrv/mscep_admin/";
 
 async fn start() -> TestServer {
+    builder().start().await
+}
+
+fn builder() -> Builder {
     let table = "[ndes-page]\ntemplate = \"wifi\"\npassword-max = 2\npassword-validity = \"10m\"\n";
-    with_profile(TestServer::builder(), "gear", table).start().await
+    with_profile(TestServer::builder(), "gear", table)
 }
 
 async fn get(server: &TestServer, token: &str, query: &str) -> Response {
+    get_at(server.https, server, token, query).await
+}
+
+async fn get_at(address: SocketAddr, server: &TestServer, token: &str, query: &str) -> Response {
     let fields = format!("Authorization: Basic {}\r\n", STANDARD.encode(format!("whoever:{token}")));
-    http::tls(server.https, &server.site.root, &encode("GET", &format!("{PAGE}?{query}"), &fields, &[])).await
+    http::tls(address, &server.site.root, &encode("GET", &format!("{PAGE}?{query}"), &fields, &[])).await
 }
 
 /// As a strict scraper reads it.
@@ -69,6 +80,26 @@ async fn a_tool_reads_a_challenge_that_is_bound_to_what_it_asked_for() {
     let default = Endpoint::of(&server).await;
     default.enrol(&Device::new(rsa(2), "CN=switch-3,O=Example").challenge(&elsewhere)).await.assert_refused("2");
     assert_eq!(server.admin.certificates().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_nodes_together_hold_as_many_as_the_cache_does() {
+    let server = builder().database(Postgres::shared().database()).start().await;
+    let other = server.further().await;
+    let token = token(&server, json!({ "role": "administrator", "description": "Ann" })).await.0;
+    let ask = async |address: SocketAddr, n: usize| {
+        utf16(&get_at(address, &server, &token, &format!("profile=gear&subject=CN%3Dswitch-{n}%2CO%3DExample")).await)
+    };
+    let first = scrape(&ask(server.https, 1).await);
+    scrape(&ask(other.https, 2).await);
+    for address in [server.https, other.https] {
+        assert!(ask(address, 3).await.contains("The password cache is full."));
+    }
+    let endpoint = Endpoint::at(other.http, "gear").await;
+    endpoint.enrol(&Device::new(rsa(0), "CN=switch-1,O=Example").challenge(&first)).await.assert_issued();
+    scrape(&ask(server.https, 3).await);
+    assert!(ask(other.https, 4).await.contains("The password cache is full."));
+    other.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,7 +191,7 @@ async fn the_receiver_of_the_guide_decides() {
     let guide = std::fs::read_to_string(guide).unwrap();
     let script = guide.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a receiver");
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = lanyard_testkit::temporary::folder("scratch");
     std::fs::write(folder.path().join("receiver.py"), script.replace("9000", &port.to_string())).unwrap();
     std::fs::write(folder.path().join("inventory.secret"), format!("{SECRET}\n")).unwrap();
     let mut receiver = tokio::process::Command::new(program("python3", "python3-venv"));

@@ -73,8 +73,8 @@ async fn every_success_is_synced_before_it_is_answered() {
     let answered = events.iter().filter(|e| **e == Event::Answered).count();
     assert_eq!(answered, issues, "the trace shows every answer");
     for part in events.split(|e| *e == Event::Answered).take(issues) {
-        // The challenge, then transaction 1 (intent), then transaction 2 (certificate); and nothing written after the last sync.
-        assert!(part.iter().filter(|e| **e == Event::Synced).count() >= 3, "{part:?}");
+        // The challenge, then transactions 1 (intent) and 2 (certificate) by one; and nothing written after the last sync.
+        assert!(part.iter().filter(|e| **e == Event::Synced).count() >= 2, "{part:?}");
         assert_eq!(part.last(), Some(&Event::Synced), "{part:?}");
         assert!(part.contains(&Event::Written));
     }
