@@ -102,11 +102,16 @@ pub(crate) async fn renew_due(
         let now = clock();
         let shown = tree.value(&node.child("CertThumbprint")).unwrap_or_default();
         let identities = store.identities()?;
-        let current = identities.iter().filter(|one| one.about.status == Status::Current);
-        let Some(identity) = current.into_iter().find(|one| thumbprint(one.certificate.der()).eq_ignore_ascii_case(&shown))
-        else {
+        let is_shown = |one: &&Identity| thumbprint(one.certificate.der()).eq_ignore_ascii_case(&shown);
+        let Some(mut identity) = identities.iter().find(is_shown) else { continue };
+        // A renewal that was held may have come meanwhile.
+        while let Some(successor) = identities.iter().find(|one| one.about.predecessor.as_ref() == Some(&identity.about.id)) {
+            identity = successor;
+            tree.set(&node.child("CertThumbprint"), &thumbprint(identity.certificate.der()));
+        }
+        if identity.about.status != Status::Current {
             continue;
-        };
+        }
         let rested = tried.get(&node.to_string()).is_none_or(|at| now >= *at + REST);
         if now < due_at(identity) || now > identity.about.not_after || !rested {
             continue;

@@ -21,17 +21,12 @@ pub struct CompanyToken {
 }
 
 impl CompanyToken {
-    /// Installs it, over another one of the same company. The certificate's subject cannot be changed: where there is one, what is there goes
-    /// first, with its apps.
+    /// Installs it, over another one of the same company.
     #[must_use]
     pub fn install(&self) -> Job {
         let base = base(&self.enterprise_id);
         let leaf = |name: &str, value: &str| add(Item::value(base.child(name), Format::Chr, value));
-        let mut commands = Vec::new();
-        if self.certificate_subject.is_some() {
-            commands.push(delete(&base));
-        }
-        commands.push(leaf("EnrollmentToken", &self.token));
+        let mut commands = vec![leaf("EnrollmentToken", &self.token)];
         if let Some(subject) = &self.certificate_subject {
             commands.push(leaf("CertificateSearchCriteria", &url_encode(subject)));
         }
@@ -41,6 +36,17 @@ impl CompanyToken {
             expect(&base.child("Status"), Expect::Value("0".to_owned())),
         ];
         Job::change(Scope::Device, commands, proof).on_conflict(OnConflict::Switch)
+    }
+
+    /// Installs it where there may be one with another subject, which cannot be changed: where this one has a subject, what is there goes first,
+    /// with its apps.
+    #[must_use]
+    pub fn install_anew(&self) -> Job {
+        let mut job = self.install();
+        if self.certificate_subject.is_some() {
+            job.commands.insert(0, delete(&base(&self.enterprise_id)));
+        }
+        job
     }
 }
 

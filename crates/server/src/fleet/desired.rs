@@ -103,7 +103,7 @@ pub fn desired(policy: &Loaded, of: &Circumstances<'_>) -> Desired {
             crl_check: one.crl_check,
         };
         let (key, purpose) = (format!("company-token/{}", one.enterprise_id), format!("company token {}", one.enterprise_id));
-        out.once(key, purpose, Vec::new(), profile.install(), Some(company_app::remove(&one.enterprise_id)));
+        out.once(key, purpose, Vec::new(), profile.install_anew(), Some(company_app::remove(&one.enterprise_id)));
     }
     settings(policy, of, &mut out);
     out

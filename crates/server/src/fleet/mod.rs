@@ -5,6 +5,7 @@
 //!
 //! Must never enter: HTTP, storage calls, the steps of a session.
 
+mod check;
 pub mod desired;
 pub mod inventory;
 pub mod job;

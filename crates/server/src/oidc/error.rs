@@ -8,6 +8,9 @@ pub enum OidcError {
     /// The provider cannot be asked.
     #[error("the OpenID Connect provider cannot be asked: {0}")]
     Unreachable(#[from] ModuleError),
+    /// It could not be asked a moment ago, and nobody is asked again so soon.
+    #[error("the OpenID Connect provider could not be asked a moment ago")]
+    Resting,
     /// What the provider publishes or answers cannot be used.
     #[error("the OpenID Connect provider answers what cannot be used: {0}")]
     Answer(String),
@@ -30,7 +33,7 @@ impl OidcError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Unreachable(_) => "server.oidc-unreachable",
+            Self::Unreachable(_) | Self::Resting => "server.oidc-unreachable",
             Self::Answer(_) => "server.oidc-answer",
             Self::Refused(_) => "server.oidc-refused",
             Self::State => "server.oidc-state",

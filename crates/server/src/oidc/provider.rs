@@ -1,7 +1,5 @@
 //! What a provider publishes about itself (OpenID Connect Discovery 1.0) and its keys (RFC 7517).
 
-use std::sync::{Mutex, PoisonError};
-
 use jsonwebtoken::jwk::JwkSet;
 use lanyard_model::{
     text::printable,
@@ -9,6 +7,7 @@ use lanyard_model::{
 };
 use lanyard_modules::outbound::{Call, Outbound, Target};
 use serde::{Deserialize, de::DeserializeOwned};
+use tokio::sync::Mutex;
 
 use super::error::OidcError;
 
@@ -16,6 +15,8 @@ use super::error::OidcError;
 const KEPT: Span = Span::from_secs(3600);
 /// How soon the keys are read anew for a key that is not among them.
 const AGAIN: Span = Span::from_secs(60);
+/// How long nobody is asked after a failure: the page is open to everybody.
+const REST: Span = Span::from_secs(5);
 /// Most keys of a provider.
 const MOST_KEYS: usize = 64;
 
@@ -46,14 +47,20 @@ pub struct Provider {
     issuer: String,
     /// The way there.
     pub outbound: Outbound,
-    kept: Mutex<Option<Kept>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    kept: Option<Kept>,
+    failed_at: Option<Timestamp>,
 }
 
 impl Provider {
     /// Nobody is asked yet.
     #[must_use]
-    pub const fn new(issuer: String, outbound: Outbound) -> Self {
-        Self { issuer, outbound, kept: Mutex::new(None) }
+    pub fn new(issuer: String, outbound: Outbound) -> Self {
+        Self { issuer, outbound, state: Mutex::default() }
     }
 
     /// The issuer.
@@ -65,31 +72,51 @@ impl Provider {
     /// Its services.
     ///
     /// # Errors
-    /// [`OidcError::Unreachable`], [`OidcError::Answer`].
+    /// [`OidcError::Unreachable`], [`OidcError::Answer`], [`OidcError::Resting`].
     pub async fn metadata(&self, now: Timestamp) -> Result<Metadata, OidcError> {
-        Ok(self.current(now).await?.metadata)
+        let mut state = self.state.lock().await;
+        Ok(self.current(&mut state, now).await?.metadata)
     }
 
     /// Its keys, read anew when none has this name, at most once a minute.
     ///
     /// # Errors
-    /// [`OidcError::Unreachable`], [`OidcError::Answer`].
+    /// As [`Self::metadata`].
     pub async fn keys(&self, wanted: Option<&str>, now: Timestamp) -> Result<JwkSet, OidcError> {
-        let mut kept = self.current(now).await?;
+        let mut state = self.state.lock().await;
+        let mut kept = self.current(&mut state, now).await?;
         let missing = wanted.is_some_and(|wanted| kept.keys.find(wanted).is_none());
         if missing && now >= kept.keys_at + AGAIN {
-            kept.keys = self.read_keys(&kept.metadata).await?;
+            // Also when it fails: a token must not make us ask again and again.
             kept.keys_at = now;
-            self.keep(kept.clone());
+            state.kept = Some(kept.clone());
+            kept.keys = self.read_keys(&kept.metadata).await?;
+            state.kept = Some(kept.clone());
         }
         Ok(kept.keys)
     }
 
-    async fn current(&self, now: Timestamp) -> Result<Kept, OidcError> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(kept) = kept.filter(|kept| now >= kept.metadata_at && now < kept.metadata_at + KEPT) {
-            return Ok(kept);
+    /// What is known, read anew when it is old. The lock is held meanwhile, so that many people make one question.
+    async fn current(&self, state: &mut State, now: Timestamp) -> Result<Kept, OidcError> {
+        if let Some(kept) = state.kept.as_ref().filter(|kept| now >= kept.metadata_at && now < kept.metadata_at + KEPT) {
+            return Ok(kept.clone());
         }
+        if state.failed_at.is_some_and(|failed| now >= failed && now < failed + REST) {
+            return Err(OidcError::Resting);
+        }
+        match self.read(now).await {
+            Ok(kept) => {
+                *state = State { kept: Some(kept.clone()), failed_at: None };
+                Ok(kept)
+            }
+            Err(error) => {
+                *state = State { kept: None, failed_at: Some(now) };
+                Err(error)
+            }
+        }
+    }
+
+    async fn read(&self, now: Timestamp) -> Result<Kept, OidcError> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let metadata: Metadata = self.get(&url).await?;
         // Whoever answers in another one's name must not be believed (OpenID Connect Discovery 1.0, section 4.3).
@@ -103,13 +130,7 @@ impl Provider {
             }
         }
         let keys = self.read_keys(&metadata).await?;
-        let kept = Kept { metadata, keys, metadata_at: now, keys_at: now };
-        self.keep(kept.clone());
-        Ok(kept)
-    }
-
-    fn keep(&self, kept: Kept) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        Ok(Kept { metadata, keys, metadata_at: now, keys_at: now })
     }
 
     async fn read_keys(&self, metadata: &Metadata) -> Result<JwkSet, OidcError> {

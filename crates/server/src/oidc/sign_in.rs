@@ -31,6 +31,8 @@ use crate::{
 
 /// Longest code and error that are read.
 const MAX_TEXT: usize = 4096;
+/// Most attempts that are remembered at a time.
+const MOST_ATTEMPTS: usize = 100_000;
 
 /// The provider people sign in at.
 pub struct Oidc {
@@ -161,6 +163,10 @@ impl Oidc {
     fn use_attempt(&self, attempt: &Attempt, now: Timestamp) -> bool {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|_, until| now < *until);
+        // More than ever sign in within a quarter of an hour: somebody fills it, and what cannot be counted is refused.
+        if used.len() >= MOST_ATTEMPTS {
+            return false;
+        }
         used.insert(attempt.id.clone(), attempt.until).is_none()
     }
 

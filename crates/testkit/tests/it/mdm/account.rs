@@ -180,6 +180,9 @@ async fn the_device_of_this_program_does_as_it_was_told() {
     }
 }
 
+/// Nodes of the provider that a device shows.
+type Shown<'a> = &'a dyn Fn(&Managed) -> Vec<(&'static str, String)>;
+
 /// A device of which a renewed identity is in use.
 async fn renewed(server: &TestServer, shown: impl Fn(&Managed, &Certificate) -> Vec<(&'static str, String)>) -> Managed {
     let mut device = Managed::enrolled(server, 1).await;
@@ -209,7 +212,7 @@ async fn renewal_9_signed_ent_dmid_is_asked_for_and_a_wrong_one_blocks_the_devic
         STANDARD.encode(rsa(key).signer.sign(algorithm, text.as_bytes()).unwrap())
     };
     // The device's key is the 41st, as `Managed` has it.
-    let good: [&dyn Fn(&Managed) -> Vec<(&'static str, String)>; 4] = [
+    let good: [Shown<'_>; 4] = [
         &|device| {
             vec![("SignedEntDMID", signed(device, &device.enrollment.to_string(), 41)), ("CertRenewTimeStamp", now.to_string())]
         },
@@ -227,7 +230,7 @@ async fn renewal_9_signed_ent_dmid_is_asked_for_and_a_wrong_one_blocks_the_devic
         assert_eq!(device.stored(&server).await.state, EnrollmentState::Active, "{n}");
     }
     let past = (now - Span::from_days(90)).to_string();
-    let wrong: [&dyn Fn(&Managed) -> Vec<(&'static str, String)>; 5] = [
+    let wrong: [Shown<'_>; 5] = [
         &|device| vec![("SignedEntDMID", signed(device, "another id", 41))],
         &|device| vec![("SignedEntDMID", signed(device, &device.enrollment.to_string(), 61))],
         &|device| vec![("SignedEntDMID", bare(&device.enrollment.to_string(), 61))],

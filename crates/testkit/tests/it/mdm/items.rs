@@ -25,18 +25,18 @@ use super::{
     support::{PASSWORD, server},
 };
 
-const HEAD: &str = "format = 1\nname = \"mdm\"\nrevision = 1\n";
-const PFX_PASSWORD: &str = "open sesame";
+pub const HEAD: &str = "format = 1\nname = \"mdm\"\nrevision = 1\n";
+pub const PFX_PASSWORD: &str = "open sesame";
 
 /// A device of this program, joined to a server.
-struct Joined {
+pub struct Joined {
     _folder: tempfile::TempDir,
-    store: DeviceStore,
-    name: String,
+    pub store: DeviceStore,
+    pub name: String,
 }
 
 impl Joined {
-    async fn to(server: &TestServer) -> Self {
+    pub async fn to(server: &TestServer) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = DeviceStore::open(&folder.path().join("dev1")).unwrap();
         join(Some(&store), options(server, PASSWORD)).await.unwrap();
@@ -45,46 +45,56 @@ impl Joined {
         Self { _folder: folder, store, name }
     }
 
-    async fn sync(&self, server: &TestServer) -> Synced {
+    pub async fn sync(&self, server: &TestServer) -> Synced {
         let now = server.now();
         let clock: Clock = Arc::new(move || now);
         sync(&self.store, &clock).await.unwrap()
     }
 
-    async fn details(&self, server: &TestServer) -> FleetDetails {
+    pub async fn details(&self, server: &TestServer) -> FleetDetails {
         call(server, "GET", &format!("/fleet/{}", self.name), &()).await
     }
 
-    async fn jobs(&self, server: &TestServer) -> Vec<FleetJob> {
+    pub async fn jobs(&self, server: &TestServer) -> Vec<FleetJob> {
         call(server, "GET", &format!("/fleet/{}/jobs", self.name), &()).await
     }
 
     /// State and result of the newest job whose purpose begins so.
-    async fn job(&self, server: &TestServer, purpose: &str) -> (String, String) {
+    pub async fn job(&self, server: &TestServer, purpose: &str) -> (String, String) {
         let jobs = self.jobs(server).await;
         let found = jobs.into_iter().rev().find(|job| job.purpose.starts_with(purpose)).expect(purpose);
         (found.state, found.result.unwrap_or_default())
     }
 
     /// Subjects of what is in the store with its key.
-    fn subjects(&self) -> Vec<String> {
+    pub fn subjects(&self) -> Vec<String> {
         self.store.identities().unwrap().into_iter().map(|one| one.about.subject).collect()
     }
 }
 
-async fn put(server: &TestServer, tables: &str) {
+pub async fn put(server: &TestServer, tables: &str) {
     fs::write(server.dir().join("fleet/mdm.toml"), format!("{HEAD}{tables}")).unwrap();
     call::<String>(server, "POST", "/policy/reload", &()).await;
 }
 
 /// A file that only its owner may read.
-fn secret(path: &Path, text: &str) {
+pub fn secret(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// A key and its certificate as PKCS#12, made by OpenSSL.
-async fn pfx(folder: &Path, file: &str, name: &str, algorithms: &[&str]) {
+pub async fn pfx_of(folder: &Path, file: &str, key: &str, certificate: &str) {
+    let (key_file, pem) = (folder.join("pfx.key"), folder.join("pfx.pem"));
+    fs::write(&key_file, key).unwrap();
+    fs::write(&pem, certificate).unwrap();
+    let mut export = Command::new(program("openssl", "openssl"));
+    export.args(["pkcs12", "-export", "-passout", &format!("pass:{PFX_PASSWORD}")]).arg("-inkey").arg(&key_file);
+    run(export.arg("-in").arg(&pem).arg("-out").arg(folder.join(file))).await.good();
+}
+
+/// The same with a new key and a certificate that nobody else has issued.
+pub async fn pfx(folder: &Path, file: &str, name: &str, algorithms: &[&str]) {
     let (key, pem) = (folder.join("pfx.key"), folder.join("pfx.pem"));
     let mut own = Command::new(program("openssl", "openssl"));
     own.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", &format!("/CN={name}"), "-keyout"]);
@@ -152,71 +162,5 @@ async fn every_item_of_a_policy_is_seen_on_the_device_and_taken_back() {
     let nodes = fs::read_to_string(device.store.path().join("mdm/nodes.json")).unwrap();
     for gone in ["WiFi", "VPNv2", "ActiveSync", "PFXCertInstall", "EnterpriseAppManagement", "SCEP"] {
         assert!(!nodes.contains(gone), "{gone}: {nodes}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_with_its_key_is_opened_whatever_made_it_or_its_error_is_told() {
-    let server = server().await;
-    let folder = server.dir();
-    let device = Joined::to(&server).await;
-    fs::create_dir(folder.join("pfx")).unwrap();
-    secret(&folder.join("pfx/password"), PFX_PASSWORD);
-    let table =
-        |more: &str| format!("[[pfx]]\nname = \"p\"\nfile = \"pfx/{{user.name}}.p12\"\npassword-file = \"pfx/password\"\n{more}");
-    put(&server, &table("")).await;
-    device.sync(&server).await;
-    let details = device.details(&server).await;
-    assert!(details.impossible.iter().any(|(key, why)| key == "pfx/p" && why.contains("user1.p12")), "{details:?}");
-    let legacy = ["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"];
-    let aes = ["-keypbe", "AES-128-CBC", "-certpbe", "AES-256-CBC", "-macalg", "sha512", "-iter", "5000"];
-    for (n, algorithms) in [&[][..], &legacy, &aes, &["-keypbe", "AES-256-CBC", "-certpbe", "NONE"]].into_iter().enumerate() {
-        let name = format!("number {n}");
-        pfx(folder, "pfx/user1.p12", &name, algorithms).await;
-        device.sync(&server).await;
-        assert_eq!(device.job(&server, "certificate with key p").await.0, "verified", "{name}");
-        let subjects = device.subjects();
-        assert!(
-            subjects.len() == 2 && subjects.contains(&format!("CN={name}")),
-            "one takes the place of the other: {subjects:?}"
-        );
-    }
-    // What Windows would say: the wrong password; no TPM; no container; not a file at all; RC2, which nobody should use.
-    let expect = async |code: u32| {
-        device.sync(&server).await;
-        let (state, result) = device.job(&server, "certificate with key p").await;
-        assert!(state == "failed" && result.contains(&format!("Status={}", code.cast_signed())), "{code:#x}: {state} {result}");
-    };
-    secret(&folder.join("pfx/password"), "wrong");
-    expect(0x8007_0056).await;
-    secret(&folder.join("pfx/password"), PFX_PASSWORD);
-    put(&server, &table("key-location = \"tpm\"\n")).await;
-    expect(0x8009_0029).await;
-    put(&server, &table("key-location = { hello = { container = \"c\" } }\n")).await;
-    expect(0x8009_0029).await;
-    put(&server, &table("")).await;
-    fs::write(folder.join("pfx/user1.p12"), "nothing").unwrap();
-    expect(0x8009_2002).await;
-    pfx(folder, "pfx/user1.p12", "rc2", &["-legacy", "-keypbe", "PBE-SHA1-RC2-40", "-certpbe", "PBE-SHA1-RC2-40"]).await;
-    expect(0x8009_2002).await;
-    assert_eq!(device.subjects().len(), 1, "the one before went with its node");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_policy_whose_file_does_not_open_is_refused() {
-    let server = server().await;
-    pfx(server.dir(), "mail.p12", "signing", &[]).await;
-    secret(&server.dir().join("mail.password"), "wrong");
-    let table = "[[pfx]]\nname = \"p\"\nfile = \"mail.p12\"\npassword-file = \"mail.password\"\n";
-    for (tables, named) in [
-        (table.to_owned(), "mail.p12: decryption failed"),
-        (table.replace("mail.p12", "nothing.p12"), "nothing.p12"),
-        (table.replace("name = \"p\"", "name = \"a b\""), "pfx.name"),
-        (table.replace("mail.p12", "{user.nothing}.p12"), "user.nothing"),
-        ("[[company-token]]\nenterprise-id = \"1\"\ntoken-file = \"nothing\"\n".to_owned(), "nothing"),
-    ] {
-        fs::write(server.dir().join("fleet/mdm.toml"), format!("{HEAD}{tables}")).unwrap();
-        let refused = server.admin.call("POST", "/policy/reload", b"").await;
-        assert!(refused.status >= 400 && refused.text().contains(named), "{tables}: {}", refused.text());
     }
 }

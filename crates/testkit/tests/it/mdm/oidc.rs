@@ -9,14 +9,14 @@ use lanyard_testkit::{
     http::{Response, encode},
     keys::rsa,
     mdm::{Door, issue},
-    oidc::{CLIENT_ID, CLIENT_SECRET, KEY, Provider, Sent, Token},
+    oidc::{CLIENT_ID, CLIENT_SECRET, KEY, Provider, Sent, Token, write},
     programs::glewlwyd::{self, Glewlwyd},
     server::{Builder, TestServer},
     service::Says,
 };
 use serde_json::json;
 
-use super::support::{reason, start};
+use super::support::{assert_refused as assert_refused_by_service, reason, start};
 
 const PAGE: &str = "/EnrollmentServer/Authentication";
 const CALLBACK: &str = "/EnrollmentServer/Authentication/callback";
@@ -171,7 +171,7 @@ async fn a_state_is_good_once_for_the_browser_that_began_and_so_is_a_code() {
     let stolen = format!("code={used}&state={}", mine.query["state"]);
     assert_refused(&server, &back(&server, &stolen, &cookie).await, "server.oidc-refused", "another one's code").await;
     // Another browser, or none that can be told.
-    let (query, _, ..) = begun().await;
+    let (query, ..) = begun().await;
     assert_refused(&server, &back(&server, &query, "").await, "server.oidc-state", "no cookie").await;
     let (_, other, ..) = begun().await;
     assert_refused(&server, &back(&server, &query, &other).await, "server.oidc-state", "another browser's cookie").await;
@@ -235,6 +235,49 @@ async fn a_provider_that_cannot_be_believed_signs_nobody_in() {
         assert_eq!(reason(&server).await, "server.oidc-unreachable", "{what}");
     }
     assert!(provider.service.asked().is_empty());
+    // One that does not answer is not asked again for everybody who opens the page.
+    let provider = Provider::start().await;
+    let server = with(&provider).await;
+    provider.instead(discovery, Says::status(500));
+    for _ in 0..5 {
+        assert_eq!(page(&server).await, 502);
+    }
+    assert_eq!(provider.service.asked().len(), 1);
+    server.advance(Span::from_secs(6));
+    page(&server).await;
+    assert_eq!(provider.service.asked().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_is_not_safe_keeps_the_server_from_starting() {
+    let provider = Provider::start().await;
+    for (from, to, told) in [
+        ("issuer = \"https:", "issuer = \"http:", "oidc.issuer"),
+        ("client-id = \"lanyard\"", "client-id = \"a b\"", "oidc.client-id"),
+        ("timeout = \"5s\"", "timeout = \"1h\"", "oidc.timeout"),
+        ("ca-file = \"oidc.pem\"", "ca-file = \"oidc.secret\"", "oidc.ca-file"),
+        ("ca-file = \"oidc.pem\"", "", "ca-file"),
+        ("client-secret-file = \"oidc.secret\"", "client-secret-file = \"nothing\"", "nothing"),
+        ("client-secret-file = \"oidc.secret\"", "client-secret = \"abc\"", "client-secret"),
+    ] {
+        let builder = builder(&provider.issuer(), CLIENT_SECRET, provider.certificate.clone(), "");
+        let (site, clock) = builder.config(from, to).create().await;
+        let unseal = lanyard_server::serve::Unseal::File(site.unseal.clone());
+        let Err(error) = lanyard_server::serve::open(&site.dir, unseal, clock).await else { panic!("{to}") };
+        assert!(error.to_string().contains(told), "{to}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_a_device_brings_from_elsewhere_stays_refused() {
+    let provider = Provider::start().await;
+    let server = with(&provider).await;
+    let (location, _) = opened(&server).await;
+    let sent = Sent::to(&provider, &location);
+    let token = write(&provider.token(&sent, "user1", server.now()));
+    let token = BinarySecurityToken { id: None, value_type: ValueType::Jwt, octets: SecretBytes::new(token.into_bytes()) };
+    let refused = Door::first(&server).token(Security { token: Some(token), ..Security::default() }, &issue(0, rsa(0))).await;
+    assert_refused_by_service(&server, refused, "mdm.method", 0x8018_0015).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
