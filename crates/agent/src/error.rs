@@ -161,6 +161,18 @@ pub enum AgentError {
         /// Its identity.
         id: String,
     },
+    /// No identity in the store fits.
+    #[error("no identity in the device store fits: current, valid now, for this purpose and from that authority")]
+    NoIdentity,
+    /// Several fit.
+    #[error("several identities fit: {}", ids.join(", "))]
+    SeveralIdentities {
+        /// Which, with their subjects.
+        ids: Vec<String>,
+    },
+    /// What was asked for does not go together.
+    #[error("{0}")]
+    Usage(&'static str),
     /// The file with roots for TLS has no certificate in it.
     #[error("the file with TLS roots cannot be used: {0}")]
     TlsRoots(String),
@@ -234,6 +246,9 @@ impl AgentError {
             Self::Passphrase(_) => "agent.passphrase",
             Self::NotAgreed(_) => "agent.not-agreed",
             Self::NotExportable { .. } => "agent.not-exportable",
+            Self::NoIdentity => "agent.no-identity",
+            Self::SeveralIdentities { .. } => "agent.several-identities",
+            Self::Usage(_) => "agent.usage",
             Self::TlsRoots(_) => "agent.tls-roots",
             Self::Permissions { .. } => "agent.store-permissions",
             Self::Io { .. } => "agent.store",
@@ -305,6 +320,9 @@ impl AgentError {
             Self::NotExportable { .. } => {
                 "export the certificate alone by --certificate; a key leaves only where 'lanyard device install --exportable' allowed it"
             }
+            Self::NoIdentity => "see 'lanyard device list'; --issuer takes a common name or the beginning of a fingerprint",
+            Self::SeveralIdentities { .. } => "give the id, or --issuer with the authority that the network asks for",
+            Self::Usage(_) => "see the help of the command",
             Self::TlsRoots(_) => "give a file with one or more certificates in PEM",
             Self::Permissions { path, .. } => return format!("run: chmod go= {}", path.display()),
             Self::Io { .. } => "check that the folder exists, belongs to this user and has space left",

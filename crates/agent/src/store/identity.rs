@@ -164,6 +164,12 @@ impl DeviceStore {
         Ok(Identity { about, certificate, chain, tls_roots: files::read_optional(&folder.join(TLS_ROOTS))? })
     }
 
+    /// File of the key of an identity, PKCS#8 in PEM.
+    #[must_use]
+    pub fn key_file(&self, id: &LocalId) -> std::path::PathBuf {
+        self.identity_folder(id).join(KEY)
+    }
+
     /// The key of an identity.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 mod install;
 mod management;
 mod output;
+mod using;
 
 use std::{
     io::{IsTerminal, Read},
@@ -32,6 +33,7 @@ use lanyard_agent::{
 
 use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, TrustArgs};
 use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, RunArgs, StatusArgs, SyncArgs};
+use using::{USE_EXAMPLE, UseCommand};
 
 /// Longest challenge that is read, in octets.
 const MAX_CHALLENGE: u64 = 4096;
@@ -79,6 +81,9 @@ pub enum DeviceCommand {
     /// List certificates that are trusted, or take one out
     #[command(after_help = "Examples:\n  lanyard device trust --list\n  lanyard device trust --remove 3F:0A:9C --yes")]
     Trust(TrustArgs),
+    /// Let other programs use an identity: Wi-Fi, VPN, curl, mail
+    #[command(subcommand, after_help = USE_EXAMPLE)]
+    Use(UseCommand),
     /// Join a management server, as a Windows device does
     #[command(after_help = format!("{JOIN_EXAMPLE}\n\n{MANAGEMENT_CODES}"))]
     Join(Box<JoinArgs>),
@@ -223,6 +228,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         | DeviceCommand::Leave(LeaveArgs { store, .. }) => store.json,
         DeviceCommand::Join(args) => args.store.json,
         DeviceCommand::Install(args) => args.store.json,
+        DeviceCommand::Use(command) => command.json(),
         DeviceCommand::Export(ExportArgs { store, .. }) | DeviceCommand::Trust(TrustArgs { store, .. }) => store.json,
     };
     let done = match command {
@@ -234,6 +240,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Renew(args) => renew(args).await,
         DeviceCommand::Install(args) => install::install(*args).await,
         DeviceCommand::Export(args) => install::give_out(&args),
+        DeviceCommand::Use(command) => using::run(command),
         DeviceCommand::Trust(args) => install::trust(&args),
         DeviceCommand::Join(args) => management::join(*args).await,
         DeviceCommand::Sync(args) => management::sync(args).await,
@@ -298,7 +305,7 @@ async fn renew(args: RenewArgs) -> Result<u8, AgentError> {
     if ids.is_empty() {
         output::note("there is no identity to renew");
     }
-    Ok(worst)
+    Ok(worse(worst, using::bring_up_to_date(&store, false)?))
 }
 
 fn list(args: &ListArgs) -> Result<u8, AgentError> {
