@@ -170,6 +170,14 @@ pub enum AgentError {
         /// Which, with their subjects.
         ids: Vec<String>,
     },
+    /// A program of the system is needed and not there.
+    #[error("the program {program} is not there")]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// Debian's package.
+        package: &'static str,
+    },
     /// What was asked for does not go together.
     #[error("{0}")]
     Usage(&'static str),
@@ -248,6 +256,7 @@ impl AgentError {
             Self::NotExportable { .. } => "agent.not-exportable",
             Self::NoIdentity => "agent.no-identity",
             Self::SeveralIdentities { .. } => "agent.several-identities",
+            Self::Program { .. } => "agent.program",
             Self::Usage(_) => "agent.usage",
             Self::TlsRoots(_) => "agent.tls-roots",
             Self::Permissions { .. } => "agent.store-permissions",
@@ -322,6 +331,7 @@ impl AgentError {
             }
             Self::NoIdentity => "see 'lanyard device list'; --issuer takes a common name or the beginning of a fingerprint",
             Self::SeveralIdentities { .. } => "give the id, or --issuer with the authority that the network asks for",
+            Self::Program { package, .. } => return format!("install it: apt-get install {package}"),
             Self::Usage(_) => "see the help of the command",
             Self::TlsRoots(_) => "give a file with one or more certificates in PEM",
             Self::Permissions { path, .. } => return format!("run: chmod go= {}", path.display()),

@@ -6,9 +6,10 @@
 //! use/<name>/    use.json, client.pem, roots.pem and the file of the program
 //! ```
 //!
-//! Must never enter: starting the programs, their system-wide configuration.
+//! Must never enter: starting the programs that use it, their system-wide configuration.
 
 pub mod choose;
+mod nss;
 pub mod place;
 pub mod program;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     choose::{Select, is_called},
+    nss::Database,
     program::{Paths, Program},
 };
 use crate::{
@@ -71,6 +72,9 @@ impl Use {
         files::replace(&client, chain.as_bytes())?;
         files::replace(&roots, pem::encode(pem::CERTIFICATE, root.der()).as_bytes())?;
         files::replace(&file, configuration.as_bytes())?;
+        if let Program::Nss { database, .. } = &self.program {
+            Database::new(database, &self.name).install(store, &identity, &root, &folder)?;
+        }
         files::replace(&folder.join(REQUEST), &request)?;
         Ok(Used { request: self.clone(), identity: identity.about.id, file })
     }
@@ -120,6 +124,9 @@ impl Use {
     pub fn remove(store: &DeviceStore, name: &str) -> Result<(), AgentError> {
         let known = Self::all(store)?.into_iter().find(|one| one.name == name);
         let known = known.ok_or_else(|| AgentError::UnknownId(lanyard_model::text::printable(name)))?;
+        if let Program::Nss { database, .. } = &known.program {
+            Database::new(database, &known.name).remove()?;
+        }
         files::remove_folder(&folder(store, &known.name))
     }
 }

@@ -1,6 +1,6 @@
 //! What each program wants to have written down.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lanyard_model::san::SubjectAltName;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,13 @@ pub enum Program {
     Curl,
     /// S/MIME by programs that read PEM files.
     Mail,
+    /// Programs with an NSS database: Chromium, Firefox, Thunderbird.
+    Nss {
+        /// Its folder: `~/.pki/nssdb` for Chromium, the profile for the others.
+        database: PathBuf,
+        /// What the identity is for.
+        purpose: Purpose,
+    },
 }
 
 /// Paths that configuration names.
@@ -46,6 +53,7 @@ impl Program {
         match self {
             Self::Wifi { .. } | Self::Vpn { .. } | Self::Curl => Purpose::ClientAuth,
             Self::Mail => Purpose::Mail,
+            Self::Nss { purpose, .. } => *purpose,
         }
     }
 
@@ -57,6 +65,7 @@ impl Program {
             Self::Vpn { .. } => "swanctl.conf",
             Self::Curl => "curlrc",
             Self::Mail => "smime.env",
+            Self::Nss { .. } => "nss.txt",
         }
     }
 
@@ -70,6 +79,7 @@ impl Program {
             }
             Self::Vpn { gateway, gateway_name } => plain(gateway) && plain(gateway_name),
             Self::Curl | Self::Mail => true,
+            Self::Nss { database, .. } => database.is_absolute(),
         };
         if fine { Ok(()) } else { Err(AgentError::Usage("a name is empty, too long, or has characters that no such name has")) }
     }
@@ -99,6 +109,7 @@ impl Program {
                 )
             }
             Self::Curl => format!("cert = \"{client}\"\nkey = \"{key}\"\ncacert = \"{roots}\"\n"),
+            Self::Nss { database, .. } => format!("{}\n", database.display()),
             Self::Mail => {
                 format!("# openssl smime -sign -signer \"$SIGNER\" -inkey \"$KEY\"\nSIGNER={client}\nKEY={key}\nROOTS={roots}\n")
             }

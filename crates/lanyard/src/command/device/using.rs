@@ -1,11 +1,13 @@
 //! `lanyard device use …`: other programs use an identity.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use lanyard_agent::{
     error::AgentError,
     scep::SessionOptions,
     store::DeviceStore,
-    using::{Program, Select, Use, Used},
+    using::{Program, Purpose, Select, Use, Used},
 };
 use serde_json::{Value, json};
 
@@ -27,6 +29,8 @@ pub enum UseCommand {
     Curl(PlainArgs),
     /// S/MIME by programs that read PEM files
     Mail(PlainArgs),
+    /// Chromium, Firefox or Thunderbird: puts the identity into their NSS database (package libnss3-tools)
+    Browser(BrowserArgs),
     /// List what was written
     List(StoreArgs),
     /// Choose and write again, as happens by itself after a renewal in 'lanyard device run'
@@ -80,6 +84,19 @@ pub struct VpnArgs {
     select: SelectArgs,
 }
 
+/// `lanyard device use browser`.
+#[derive(Debug, Args)]
+pub struct BrowserArgs {
+    /// Folder of the database [default: ~/.pki/nssdb, which Chromium reads]
+    #[arg(long, value_name = "DIR")]
+    database: Option<PathBuf>,
+    /// For mail instead of for web pages
+    #[arg(long)]
+    mail: bool,
+    #[command(flatten)]
+    select: SelectArgs,
+}
+
 /// `lanyard device use curl` and the like.
 #[derive(Debug, Args)]
 pub struct PlainArgs {
@@ -103,6 +120,7 @@ impl UseCommand {
         match self {
             Self::Wifi(WifiArgs { select, .. })
             | Self::Vpn(VpnArgs { select, .. })
+            | Self::Browser(BrowserArgs { select, .. })
             | Self::Curl(PlainArgs { select })
             | Self::Mail(PlainArgs { select }) => select.store.json,
             Self::List(store) | Self::Refresh(store) | Self::Remove(RemoveUseArgs { store, .. }) => store.json,
@@ -124,6 +142,13 @@ pub(super) fn run(command: UseCommand) -> Result<u8, AgentError> {
         }
         UseCommand::Curl(PlainArgs { select }) => write(Program::Curl, select, "curl".into()),
         UseCommand::Mail(PlainArgs { select }) => write(Program::Mail, select, "mail".into()),
+        UseCommand::Browser(BrowserArgs { database, mail, select }) => {
+            let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pki/nssdb"));
+            let database = database.or_else(home).ok_or(AgentError::Usage("say by --database where it is"))?;
+            let database = std::path::absolute(&database).map_err(AgentError::io("finding", &database))?;
+            let purpose = if mail { Purpose::Mail } else { Purpose::ClientAuth };
+            write(Program::Nss { database, purpose }, select, if mail { "browser-mail" } else { "browser" }.into())
+        }
         UseCommand::List(args) => list(&args),
         UseCommand::Refresh(args) => refresh(&args),
         UseCommand::Remove(RemoveUseArgs { name, store }) => {

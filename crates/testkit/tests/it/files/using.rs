@@ -36,14 +36,14 @@ issue home server serverAuth DNS:radius.example.org
 issue away impostor serverAuth DNS:radius.example.org
 "#;
 
-/// A folder with these files, and a store with the three identities and both roots.
+/// A folder with these files, and a store with the three identities, which may be copied, and both roots.
 async fn place() -> (TempDir, PathBuf) {
     let folder = temporary::folder("using");
     run(Command::new("sh").current_dir(folder.path()).args(["-euc", MAKE])).await.good();
     let store = folder.path().join("store");
     for name in ["network", "letters", "elsewhere"] {
         let (file, pass) = (at(folder.path(), &format!("{name}.pfx")), at(folder.path(), "pass"));
-        device(&store, &["install", &file, "--passphrase-file", &pass, "--yes", "--trust-roots"]).await.good();
+        device(&store, &["install", &file, "--passphrase-file", &pass, "--yes", "--trust-roots", "--exportable"]).await.good();
     }
     (folder, store)
 }
@@ -125,4 +125,36 @@ async fn mail_is_signed_with_the_certificate_for_mail() {
     let verify = ["smime", "-verify", "-in", "signed", "-CAfile", &roots, "-signer", "who.pem"];
     assert!(openssl(&verify, folder.path()).await.good().contains("Dear user2"));
     assert!(std::fs::read_to_string(folder.path().join("who.pem")).unwrap().contains("BEGIN CERTIFICATE"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_get_the_right_identity_into_their_database_and_out_again() {
+    let (folder, store) = place().await;
+    let database = folder.path().join("nssdb");
+    let arguments = ["use", "browser", "--database", &database.display().to_string(), "--issuer", "home", "--root", "home"];
+    device(&store, &arguments).await.good();
+    let listed = |kind: &'static str| {
+        let mut command = Command::new(program("certutil", "libnss3-tools"));
+        command.arg(kind).arg("-d").arg(&database);
+        async move { run(&mut command).await.output }
+    };
+    assert!(listed("-K").await.contains("lanyard browser"), "{}", listed("-K").await);
+    let certificates = listed("-L").await;
+    let root =
+        certificates.lines().find(|line| line.starts_with("lanyard browser root")).unwrap_or_else(|| panic!("{certificates}"));
+    assert!(root.trim_end().ends_with("CT,C,"), "{certificates}");
+    // Valid for a TLS client, as NSS sees it.
+    let mut verify = Command::new(program("certutil", "libnss3-tools"));
+    verify.args(["-V", "-u", "C", "-n", "lanyard browser", "-d"]).arg(&database);
+    run(&mut verify).await.good();
+    device(&store, &["use", "refresh"]).await.good();
+    assert_eq!(listed("-K").await.matches("lanyard browser").count(), 1, "the same again is there once");
+    device(&store, &["use", "remove", "browser"]).await.good();
+    assert!(!listed("-L").await.contains("lanyard") && !listed("-K").await.contains("lanyard"));
+
+    let kept = folder.path().join("kept");
+    let (file, pass) = (at(folder.path(), "network.pfx"), at(folder.path(), "pass"));
+    device(&kept, &["install", &file, "--passphrase-file", &pass, "--yes", "--trust-roots"]).await.good();
+    let refused = device(&kept, &arguments).await;
+    assert!(!refused.success && refused.output.contains("agent.not-exportable"), "{}", refused.output);
 }
