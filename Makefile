@@ -14,7 +14,7 @@ demo:
 	target/release/lanyard demo $(ARGS)
 
 test: packages $(PKILINT)/bin/lint_pkix_cert $(VECTORS)
-	$(CARGO) build --locked --no-default-features -p lanyard
+	$(CARGO) build --locked -p lanyard
 	@set -o pipefail; status=0; $(CARGO) test --locked --workspace --no-fail-fast 2>&1 | tee target/test.log || status=$$?; \
 	awk '/^test result:/ { p += $$4; f += $$6; s += $$8 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' target/test.log; \
 	exit $$status

@@ -140,6 +140,27 @@ pub enum AgentError {
         /// Why.
         problem: String,
     },
+    /// A file of certificates cannot be read.
+    #[error("the file cannot be read: {0}")]
+    File(#[source] PkiError),
+    /// A file is larger than any file of certificates.
+    #[error("the file has more than {limit} octets")]
+    FileTooLarge {
+        /// The limit in octets.
+        limit: usize,
+    },
+    /// The file is locked, and the passphrase does not open it.
+    #[error("{0}")]
+    Passphrase(&'static str),
+    /// The person did not agree.
+    #[error("nothing was installed: {0}")]
+    NotAgreed(&'static str),
+    /// The key was not made or installed to leave the store.
+    #[error("the private key of {id} must stay on this device")]
+    NotExportable {
+        /// Its identity.
+        id: String,
+    },
     /// The file with roots for TLS has no certificate in it.
     #[error("the file with TLS roots cannot be used: {0}")]
     TlsRoots(String),
@@ -208,6 +229,11 @@ impl AgentError {
             Self::AmbiguousId(_) => "agent.ambiguous-id",
             Self::Superseded { .. } => "agent.superseded",
             Self::Challenge { .. } => "agent.challenge",
+            Self::File(_) => "agent.file",
+            Self::FileTooLarge { .. } => "agent.file-too-large",
+            Self::Passphrase(_) => "agent.passphrase",
+            Self::NotAgreed(_) => "agent.not-agreed",
+            Self::NotExportable { .. } => "agent.not-exportable",
             Self::TlsRoots(_) => "agent.tls-roots",
             Self::Permissions { .. } => "agent.store-permissions",
             Self::Io { .. } => "agent.store",
@@ -268,6 +294,17 @@ impl AgentError {
             Self::AmbiguousId(_) => "give more digits of the id",
             Self::Superseded { .. } => "renew the current identity; see 'lanyard device list'",
             Self::Challenge { .. } => "give a file that holds the challenge alone, or - and the challenge on standard input",
+            Self::File(_) => {
+                "give a file with certificates: .cer, .crt, .p7b, .pem, .pfx or .p12; if it is one, ask whoever made it to make it anew"
+            }
+            Self::FileTooLarge { .. } => "give a file with certificates; such files are small",
+            Self::Passphrase(_) => {
+                "ask whoever gave you the file for its passphrase, and give it when asked or by --passphrase-file"
+            }
+            Self::NotAgreed(_) => "look at it with --dry-run; agree when asked, or by --yes, and to roots by --trust-roots",
+            Self::NotExportable { .. } => {
+                "export the certificate alone by --certificate; a key leaves only where 'lanyard device install --exportable' allowed it"
+            }
             Self::TlsRoots(_) => "give a file with one or more certificates in PEM",
             Self::Permissions { path, .. } => return format!("run: chmod go= {}", path.display()),
             Self::Io { .. } => "check that the folder exists, belongs to this user and has space left",
@@ -296,7 +333,8 @@ impl AgentError {
         matches!(self, Self::Unreachable { .. } | Self::HttpStatus { status: 429 | 500..=599, .. })
     }
 
-    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    /// For `map_err` on what was done to a file.
+    pub fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { what, path: path.to_owned(), source }
     }
 

@@ -14,15 +14,15 @@ use lanyard_pki::{
 
 use crate::{blocking::blocking, error::AgentError};
 
-/// A software key that signs requests and opens answers. RSA only: SCEP encrypts the answer to it.
+/// A software key that signs and, if it is RSA, opens what is encrypted to it.
 pub struct DeviceKey {
     pkcs8: SecretBytes,
     signer: SoftwareSigner,
-    decrypter: SoftwareDecrypter,
+    decrypter: Option<SoftwareDecrypter>,
 }
 
 impl DeviceKey {
-    /// Makes a key on this device.
+    /// Makes a key for SCEP on this device, which encrypts answers to it: RSA.
     ///
     /// # Errors
     /// [`AgentError::KeyKind`] for other than RSA; [`AgentError::Own`].
@@ -36,14 +36,11 @@ impl DeviceKey {
     /// Takes a key over: PKCS#8, DER.
     ///
     /// # Errors
-    /// [`AgentError::KeyKind`] for other than RSA; [`AgentError::Own`] when it cannot be read.
+    /// [`AgentError::Own`] when it cannot be read.
     pub fn from_pkcs8(pkcs8: SecretBytes) -> Result<Arc<Self>, AgentError> {
         let signer = SoftwareSigner::from_pkcs8(&pkcs8).map_err(AgentError::Own)?;
-        let kind = signer.public_key().kind;
-        if !kind.is_rsa() {
-            return Err(AgentError::KeyKind(kind));
-        }
-        let decrypter = SoftwareDecrypter::from_pkcs8(&pkcs8).map_err(AgentError::Own)?;
+        let rsa = signer.public_key().kind.is_rsa();
+        let decrypter = rsa.then(|| SoftwareDecrypter::from_pkcs8(&pkcs8)).transpose().map_err(AgentError::Own)?;
         Ok(Arc::new(Self { pkcs8, signer, decrypter }))
     }
 
@@ -79,10 +76,15 @@ impl DeviceKey {
         &self.signer
     }
 
-    /// Opens answers.
-    #[must_use]
-    pub const fn decrypter(&self) -> &dyn Decrypter {
-        &self.decrypter
+    /// Opens what is encrypted to it.
+    ///
+    /// # Errors
+    /// [`AgentError::KeyKind`] for other than RSA.
+    pub fn decrypter(&self) -> Result<&dyn Decrypter, AgentError> {
+        match &self.decrypter {
+            Some(decrypter) => Ok(decrypter),
+            None => Err(AgentError::KeyKind(self.public_key().kind)),
+        }
     }
 }
 

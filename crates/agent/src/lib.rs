@@ -1,12 +1,14 @@
 //! The device's side: keys and certificates on a device, and how it gets and renews them.
 //!
 //! Start reading at [`scep`] (the client flow: [`scep::enroll`], [`scep::renew`], [`scep::resume`]); [`store`] keeps what was obtained,
-//! [`key`] makes and reads private keys, [`http`] carries messages; [`mdm`] is the device under management.
+//! [`key`] makes and reads private keys, [`http`] carries messages; [`mdm`] is the device under management, [`install`]
+//! takes in files.
 //!
 //! Must never enter: code of the server, printing, global state. The clock and the progress display are arguments.
 
 pub mod error;
 pub mod http;
+pub mod install;
 pub mod key;
 pub mod mdm;
 pub mod scep;

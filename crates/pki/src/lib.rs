@@ -7,6 +7,7 @@
 //! Must never enter: sockets, files, the clock, policy, storage.
 
 pub mod ber;
+pub mod bundle;
 pub mod certificate;
 pub mod cms;
 pub mod crl;
@@ -20,6 +21,7 @@ pub mod name;
 pub mod oids;
 pub mod pem;
 pub mod pkcs12;
+pub mod private_key;
 pub mod signature;
 pub mod spki;
 pub mod time;

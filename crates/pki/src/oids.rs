@@ -13,6 +13,14 @@ oids! {
     ENCRYPTED_DATA = "1.2.840.113549.1.7.6";
     /// pbeWithSHAAnd3-KeyTripleDES-CBC (RFC 7292).
     PBE_SHA1_3DES = "1.2.840.113549.1.12.1.3";
+    /// pbeWithSHAAnd128BitRC2-CBC (RFC 7292).
+    PBE_SHA1_RC2_128 = "1.2.840.113549.1.12.1.5";
+    /// pbeWithSHAAnd40BitRC2-CBC (RFC 7292).
+    PBE_SHA1_RC2_40 = "1.2.840.113549.1.12.1.6";
+    /// friendlyName (RFC 2985).
+    FRIENDLY_NAME = "1.2.840.113549.1.9.20";
+    /// localKeyId (RFC 2985).
+    LOCAL_KEY_ID = "1.2.840.113549.1.9.21";
     /// PBES2 (RFC 8018).
     PBES2 = "1.2.840.113549.1.5.13";
     /// PBKDF2 (RFC 8018).

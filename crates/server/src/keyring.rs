@@ -151,6 +151,11 @@ impl Keyring {
         self.authorities.values()
     }
 
+    /// The authorities whose CRLs count: those that have not ended at `now`, and the one in use even if it has.
+    pub fn signing_crls(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Authority>> {
+        self.authorities.values().filter(move |a| a.validity().1 >= now || *a.name() == self.issuing)
+    }
+
     /// Registration certificates of an authority, newest first: the first is offered and signs, all decrypt.
     #[must_use]
     pub fn registrations(&self, name: &AuthorityName) -> &[Arc<Registration>] {

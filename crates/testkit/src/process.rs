@@ -35,9 +35,6 @@ pub fn lanyard() -> &'static Path {
         command.arg("--target-dir").arg(profile.parent().expect("the target folder"));
         if profile.ends_with("release") {
             command.arg("--release");
-        } else {
-            // So that faketime can be preloaded.
-            command.arg("--no-default-features");
         }
         let built = command.output().expect("cargo");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));

@@ -33,7 +33,7 @@ use crate::{
     http::HttpClient,
     key::DeviceKey,
     scep::options::{Clock, fingerprint_text},
-    store::{DeviceStore, Identity, IdentityAbout, LocalId, Status, files},
+    store::{DeviceStore, Identity, IdentityAbout, LocalId, Owner, Status, files},
 };
 
 /// What this client says it is.
@@ -336,6 +336,9 @@ pub(crate) fn identity(
         obtained_at: now,
         not_after,
         predecessor,
+        exportable: false,
+        owner: Owner::default(),
+        name: None,
     };
     Ok(Identity { about, certificate, chain, tls_roots: account.tls_roots.as_ref().map(|text| text.clone().into_bytes()) })
 }

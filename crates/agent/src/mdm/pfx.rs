@@ -9,7 +9,7 @@ use lanyard_pki::{error::PkiError, pkcs12::Pkcs12};
 use crate::{
     error::AgentError,
     key::DeviceKey,
-    store::{DeviceStore, Identity, IdentityAbout, LocalId, Status},
+    store::{DeviceStore, Identity, IdentityAbout, LocalId, Owner, Status},
 };
 
 /// Windows' `ERROR_NOT_SUPPORTED`: a password that is encrypted.
@@ -82,6 +82,9 @@ fn install(store: &DeviceStore, tree: &MemoryTree, node: &LocUri, now: Timestamp
         obtained_at: now,
         not_after,
         predecessor: None,
+        exportable: value("PFXKeyExportable") != "false",
+        owner: Owner::default(),
+        name: None,
     };
     let thumbprint = thumbprint(certificate.der());
     // What came along is kept beside the certificate and trusted by nobody for it.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     blocking::blocking,
     error::AgentError,
-    store::{DeviceStore, Identity, IdentityAbout, Pending, PendingAbout, PendingState, Status},
+    store::{DeviceStore, Identity, IdentityAbout, Owner, Pending, PendingAbout, PendingState, Status},
 };
 
 /// How often a message is sent again when its answer was lost. The server answers a repeated message with the stored result.
@@ -167,6 +167,9 @@ impl<'a> Exchange<'a> {
             obtained_at: (self.session.clock)(),
             not_after,
             predecessor: about.predecessor.clone(),
+            exportable: false,
+            owner: Owner::default(),
+            name: None,
         })
     }
 }

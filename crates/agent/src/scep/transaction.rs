@@ -97,7 +97,7 @@ impl Transaction {
     /// [`AgentError::Answer`].
     pub fn decode(&self, reply: &[u8], sent: &Outgoing, ca: &CaCertificates, now: Timestamp) -> Result<Answer, AgentError> {
         let expected =
-            Expected { sent, recipient: &self.signer_certificate, decrypter: self.signer_key.decrypter(), spki: &self.spki };
+            Expected { sent, recipient: &self.signer_certificate, decrypter: self.signer_key.decrypter()?, spki: &self.spki };
         Ok(answer::decode(reply, &expected, ca, now)?)
     }
 

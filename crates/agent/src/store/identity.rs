@@ -66,6 +66,35 @@ pub struct IdentityAbout {
     pub not_after: Timestamp,
     /// The identity it renews.
     pub predecessor: Option<LocalId>,
+    /// Whether the key may be exported.
+    #[serde(default)]
+    pub exportable: bool,
+    /// Whose it is.
+    #[serde(default)]
+    pub owner: Owner,
+    /// What the file that it came in calls it.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// Whose an identity is, as Windows tells them apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owner {
+    /// The device's.
+    #[default]
+    System,
+    /// Its user's.
+    User,
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::System => "system",
+            Self::User => "user",
+        })
+    }
 }
 
 /// An identity with its certificates.
@@ -87,7 +116,7 @@ impl DeviceStore {
     /// # Errors
     /// [`AgentError::Io`].
     pub fn install(&self, identity: &Identity, key: &DeviceKey) -> Result<(), AgentError> {
-        self.save_issuers(&identity.chain)?;
+        self.trust(&identity.chain)?;
         let certificate = pem::encode(pem::CERTIFICATE, identity.certificate.der());
         let chain: String = identity.chain.iter().map(|c| pem::encode(pem::CERTIFICATE, c.der())).collect();
         let key: SecretText = key.to_pem();

@@ -10,6 +10,8 @@ use std::{
 use lanyard_model::text::printable;
 use lanyard_pki::{certificate::Certificate, pem};
 
+use serde::{Deserialize, Serialize};
+
 use super::{LocalId, files};
 use crate::error::AgentError;
 
@@ -17,8 +19,52 @@ use crate::error::AgentError;
 pub(crate) const MY: &str = "my";
 /// Requests under way.
 pub(crate) const PENDING: &str = "pending";
-const CA: &str = "ca";
-const ROOT: &str = "root";
+
+/// Where a certificate without its key lies, as on Windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Room {
+    /// Trusted root authorities.
+    Root,
+    /// Intermediate authorities: links of chains, trusted by nobody for it.
+    Ca,
+    /// Trusted people: certificates of others, to encrypt to or to recognise.
+    People,
+}
+
+impl Room {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Root, Self::Ca, Self::People];
+
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Ca => "ca",
+            Self::People => "people",
+        }
+    }
+
+    /// Where a certificate without its key belongs by what it says.
+    #[must_use]
+    pub fn of(certificate: &Certificate) -> Self {
+        match (certificate.is_ca(), certificate.is_self_issued()) {
+            (true, true) => Self::Root,
+            (true, false) => Self::Ca,
+            (false, _) => Self::People,
+        }
+    }
+}
+
+impl std::fmt::Display for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Root => "trusted root",
+            Self::Ca => "intermediate",
+            Self::People => "trusted people",
+        })
+    }
+}
+
 /// What a crash left half-made is removed when it is older than this; younger it may be another process at work.
 const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
@@ -42,7 +88,7 @@ impl DeviceStore {
             files::make_folder(root)?;
         }
         files::check_private(root)?;
-        for name in [MY, PENDING, CA, ROOT] {
+        for name in [MY, PENDING].into_iter().chain(Room::ALL.map(Room::folder)) {
             let folder = root.join(name);
             files::make_folder(&folder)?;
             files::check_private(&folder)?;
@@ -106,7 +152,8 @@ impl DeviceStore {
     /// Keeps certificates that are to be trusted, each in the place for its kind.
     pub(crate) fn trust(&self, certificates: &[Certificate]) -> Result<(), AgentError> {
         for certificate in certificates {
-            self.save_certificate(if certificate.is_self_issued() { ROOT } else { CA }, certificate)?;
+            // What is pinned or provisioned is an authority, whatever its own extensions say.
+            self.save_certificate(if certificate.is_self_issued() { Room::Root } else { Room::Ca }, certificate)?;
         }
         Ok(())
     }
@@ -116,11 +163,15 @@ impl DeviceStore {
     /// # Errors
     /// [`AgentError::Io`] when the store itself cannot be read.
     pub fn trusted(&self) -> Result<(Vec<Certificate>, Vec<Certificate>), AgentError> {
-        Ok((self.certificates_in(ROOT)?, self.certificates_in(CA)?))
+        Ok((self.certificates_in(Room::Root)?, self.certificates_in(Room::Ca)?))
     }
 
-    fn certificates_in(&self, room: &str) -> Result<Vec<Certificate>, AgentError> {
-        let folder = self.root.join(room);
+    /// Certificates in one room. Files that cannot be read are passed over.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`] when the store itself cannot be read.
+    pub fn certificates_in(&self, room: Room) -> Result<Vec<Certificate>, AgentError> {
+        let folder = self.root.join(room.folder());
         let mut found = Vec::new();
         for entry in fs::read_dir(&folder).map_err(AgentError::io("reading", &folder))?.flatten() {
             let text = files::read_text(&entry.path()).ok();
@@ -133,25 +184,26 @@ impl DeviceStore {
 
     /// Trusts a certificate no longer.
     pub(crate) fn distrust(&self, certificate: &Certificate) -> Result<(), AgentError> {
-        for room in [ROOT, CA] {
-            let path = self.root.join(room).join(format!("{}.pem", name_of(certificate)));
-            if path.exists() {
-                fs::remove_file(&path).map_err(AgentError::io("removing", &path))?;
-            }
-        }
-        Ok(())
+        [Room::Root, Room::Ca].into_iter().try_for_each(|room| self.remove_certificate(room, certificate))
     }
 
-    /// Keeps the issuers of a certificate, nearest first, pinned CA last.
-    pub(crate) fn save_issuers(&self, chain: &[Certificate]) -> Result<(), AgentError> {
-        for (position, certificate) in chain.iter().enumerate() {
-            self.save_certificate(if position + 1 == chain.len() { ROOT } else { CA }, certificate)?;
-        }
-        Ok(())
+    /// Takes a certificate out of a room, if it is there.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`].
+    pub fn remove_certificate(&self, room: Room, certificate: &Certificate) -> Result<(), AgentError> {
+        let path = self.certificate_file(room, certificate);
+        if path.exists() { fs::remove_file(&path).map_err(AgentError::io("removing", &path)) } else { Ok(()) }
     }
 
-    fn save_certificate(&self, room: &str, certificate: &Certificate) -> Result<(), AgentError> {
-        let path = self.root.join(room).join(format!("{}.pem", name_of(certificate)));
+    /// File of a certificate in a room.
+    #[must_use]
+    pub fn certificate_file(&self, room: Room, certificate: &Certificate) -> PathBuf {
+        self.root.join(room.folder()).join(format!("{}.pem", name_of(certificate)))
+    }
+
+    pub(crate) fn save_certificate(&self, room: Room, certificate: &Certificate) -> Result<(), AgentError> {
+        let path = self.certificate_file(room, certificate);
         if path.exists() {
             return Ok(());
         }

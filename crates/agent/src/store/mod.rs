@@ -8,6 +8,7 @@
 //! pending/<id>/  key.pem signer.pem message.der about.json
 //!                (in both: tls-roots.pem, where it was given)
 //! ca/ root/      issuers and pinned CA certificates, named by fingerprint
+//! people/        certificates of others, likewise
 //! ```
 //!
 //! Must never enter: sockets, names of people or devices in file names, a challenge.
@@ -19,6 +20,6 @@ pub mod layout;
 pub mod pending;
 
 pub use id::LocalId;
-pub use identity::{Identity, IdentityAbout, Status};
-pub use layout::DeviceStore;
+pub use identity::{Identity, IdentityAbout, Owner, Status};
+pub use layout::{DeviceStore, Room};
 pub use pending::{Pending, PendingAbout, PendingState};

@@ -162,7 +162,7 @@ impl Double {
         let envelope = message.envelope(false).unwrap();
         let keys = [RegistrationKey {
             certificate: &self.authority.registration,
-            decrypter: self.authority.registration_key.decrypter(),
+            decrypter: self.authority.registration_key.decrypter().unwrap(),
         }];
         let (plain, _) = message.open(&envelope, &keys, &SecretBytes::new(vec![1; 32])).unwrap();
         let self_signed = message.signer.is_self_issued();
@@ -188,7 +188,7 @@ impl Double {
         let envelope = message.envelope(false).unwrap();
         let keys = [RegistrationKey {
             certificate: &self.authority.registration,
-            decrypter: self.authority.registration_key.decrypter(),
+            decrypter: self.authority.registration_key.decrypter().unwrap(),
         }];
         let (_, mirror) = message.open(&envelope, &keys, &SecretBytes::new(vec![1; 32])).unwrap();
         let issued = self.certificate(act);

@@ -3,6 +3,7 @@
 //! Arguments and exit codes are here and, for a device under management, in [`management`]; what is printed is in [`output`]; everything else
 //! is in the room `agent`.
 
+mod install;
 mod management;
 mod output;
 
@@ -29,6 +30,7 @@ use lanyard_agent::{
     store::{DeviceStore, LocalId, Status},
 };
 
+use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, TrustArgs};
 use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, RunArgs, StatusArgs, SyncArgs};
 
 /// Longest challenge that is read, in octets.
@@ -68,6 +70,15 @@ pub enum DeviceCommand {
     /// Renew an identity with a new key; the server decides whether it is time
     #[command(after_help = format!("Example:\n  lanyard device renew --all\n\n{EXIT_CODES}"))]
     Renew(RenewArgs),
+    /// Look at a file or link with certificates or keys, and install it
+    #[command(after_help = INSTALL_EXAMPLE)]
+    Install(Box<InstallArgs>),
+    /// Write an identity out; its key only where that was allowed
+    #[command(after_help = EXPORT_EXAMPLE)]
+    Export(ExportArgs),
+    /// List certificates that are trusted, or take one out
+    #[command(after_help = "Examples:\n  lanyard device trust --list\n  lanyard device trust --remove 3F:0A:9C --yes")]
+    Trust(TrustArgs),
     /// Join a management server, as a Windows device does
     #[command(after_help = format!("{JOIN_EXAMPLE}\n\n{MANAGEMENT_CODES}"))]
     Join(Box<JoinArgs>),
@@ -211,6 +222,8 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         | DeviceCommand::Status(StatusArgs { store })
         | DeviceCommand::Leave(LeaveArgs { store, .. }) => store.json,
         DeviceCommand::Join(args) => args.store.json,
+        DeviceCommand::Install(args) => args.store.json,
+        DeviceCommand::Export(ExportArgs { store, .. }) | DeviceCommand::Trust(TrustArgs { store, .. }) => store.json,
     };
     let done = match command {
         DeviceCommand::Enroll(args) => enroll(*args).await,
@@ -219,6 +232,9 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Show(args) => show(&args),
         DeviceCommand::Remove(args) => remove(&args),
         DeviceCommand::Renew(args) => renew(args).await,
+        DeviceCommand::Install(args) => install::install(*args).await,
+        DeviceCommand::Export(args) => install::give_out(&args),
+        DeviceCommand::Trust(args) => install::trust(&args),
         DeviceCommand::Join(args) => management::join(*args).await,
         DeviceCommand::Sync(args) => management::sync(args).await,
         DeviceCommand::Run(args) => management::run(args).await,
@@ -298,7 +314,7 @@ fn remove(args: &RemoveArgs) -> Result<u8, AgentError> {
     let id = store.find(&args.id)?;
     store.discard_pending(&id)?;
     store.remove_identity(&id)?;
-    output::removed(&id, args.store.json);
+    output::removed(id.as_str(), args.store.json);
     Ok(0)
 }
 
@@ -379,6 +395,21 @@ fn default_store() -> PathBuf {
 
 fn read_challenge(path: &Path) -> Result<SecretText, AgentError> {
     read_secret(path, "Challenge: ")
+}
+
+/// A passphrase, which may be empty and may end in spaces: only the end of the line is no part of it.
+fn read_passphrase(path: &Path, prompt: &str) -> Result<SecretText, AgentError> {
+    let failed = |error: std::io::Error| AgentError::Challenge { from: path.display().to_string(), problem: error.to_string() };
+    if path == Path::new("-") && std::io::stdin().is_terminal() {
+        return rpassword::prompt_password(prompt).map(SecretText::new).map_err(failed);
+    }
+    let mut text = String::new();
+    let source: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path).map_err(failed)?) };
+    source.take(MAX_CHALLENGE).read_to_string(&mut text).map_err(failed)?;
+    let end = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(end);
+    Ok(SecretText::new(text))
 }
 
 /// From a file, from standard input, or typed unseen.

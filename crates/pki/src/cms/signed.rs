@@ -144,7 +144,7 @@ impl SignedData {
         encapsulated.finish()?;
         let certificates = match fields.optional(tag::context(0))? {
             None => Vec::new(),
-            Some(element) => certificates(element.reader(WHAT))?,
+            Some(element) => certificates(element.reader(WHAT), MAX_CERTIFICATES)?,
         };
         let crls = match fields.optional(tag::context(1))? {
             None => Vec::new(),
@@ -161,6 +161,22 @@ impl SignedData {
         }
         Ok(Self { content_type, content, certificates, crls, signers, is_ber: der != bytes })
     }
+
+    /// Reads the certificates alone, whatever is signed by whom: what a file of certificates is (RFC 5652, section 5.1, the degenerate case).
+    ///
+    /// # Errors
+    /// [`PkiError::Malformed`]; [`PkiError::Limit`] for more than `most` certificates.
+    pub fn decode_certificates(bytes: &[u8], most: usize) -> Result<Vec<Certificate>, PkiError> {
+        let der = ber::normalise(bytes)?;
+        let mut fields = content_info(&der, oids::SIGNED_DATA, WHAT)?;
+        fields.small()?;
+        fields.expect(tag::SET)?;
+        fields.expect(tag::SEQUENCE)?;
+        match fields.optional(tag::context(0))? {
+            None => Ok(Vec::new()),
+            Some(element) => certificates(element.reader(WHAT), most),
+        }
+    }
 }
 
 /// Reads a ContentInfo of the expected type and returns a reader of the SEQUENCE inside.
@@ -175,11 +191,11 @@ pub(super) fn content_info<'a>(der: &'a [u8], expected: Oid, what: &'static str)
     Reader::sequence_of(content.contents, what)
 }
 
-fn certificates(mut reader: Reader<'_>) -> Result<Vec<Certificate>, PkiError> {
+fn certificates(mut reader: Reader<'_>, most: usize) -> Result<Vec<Certificate>, PkiError> {
     let mut certificates = Vec::new();
     while !reader.is_empty() {
-        if certificates.len() == MAX_CERTIFICATES {
-            return Err(PkiError::Limit { what: "number of certificates", limit: MAX_CERTIFICATES });
+        if certificates.len() == most {
+            return Err(PkiError::Limit { what: "number of certificates", limit: most });
         }
         let element = reader.any()?;
         // Attribute certificates and other formats are of no use here.

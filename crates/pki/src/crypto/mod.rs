@@ -6,6 +6,7 @@
 
 pub mod cipher;
 pub mod digest;
+pub mod legacy;
 pub mod password;
 pub mod random;
 pub mod sealing;

@@ -77,14 +77,23 @@ fn add_one_and(part: &mut [u8], step: &[u8]) {
     }
 }
 
-/// Whether this is the HMAC of a message under a key; compared in constant time.
+/// The HMAC of a message under a key.
 #[must_use]
-pub fn is_hmac(digest: Digest, key: &SecretBytes, message: &[u8], mac: &[u8]) -> bool {
-    let algorithm = match digest {
+pub fn hmac(digest: Digest, key: &SecretBytes, message: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac_algorithm(digest), key.expose()), message).as_ref().to_vec()
+}
+
+const fn hmac_algorithm(digest: Digest) -> hmac::Algorithm {
+    match digest {
         Digest::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
         Digest::Sha256 => hmac::HMAC_SHA256,
         Digest::Sha384 => hmac::HMAC_SHA384,
         Digest::Sha512 => hmac::HMAC_SHA512,
-    };
-    hmac::verify(&hmac::Key::new(algorithm, key.expose()), message, mac).is_ok()
+    }
+}
+
+/// Whether this is the HMAC of a message under a key; compared in constant time.
+#[must_use]
+pub fn is_hmac(digest: Digest, key: &SecretBytes, message: &[u8], mac: &[u8]) -> bool {
+    hmac::verify(&hmac::Key::new(hmac_algorithm(digest), key.expose()), message, mac).is_ok()
 }

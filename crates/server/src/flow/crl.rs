@@ -63,13 +63,13 @@ async fn sign(server: &Server, name: &AuthorityName) -> Result<CrlRecord, Server
 }
 
 /// Signs a new CRL for each authority whose newest one is missing, older than the refresh interval (the root's: at half its life), or
-/// does not list everything that was revoked.
+/// does not list everything that was revoked. An authority that was followed and has ended signs none any more.
 ///
 /// # Errors
 /// Storage and key errors.
 pub async fn refresh(server: &Server) -> Result<(), ServerError> {
     let ring = server.keyring.get();
-    for authority in ring.authorities() {
+    for authority in ring.signing_crls(server.now()) {
         let refresh = if authority.certificate().is_self_issued() {
             lanyard_model::time::Span::from_secs(server.config.crl.root_lifetime.secs() / 2)
         } else {

@@ -1,5 +1,7 @@
 //! What `lanyard device …` prints: tables and sentences for people, JSON for programs. Errors and progress go to stderr.
 
+mod review;
+
 use std::io::{self, Write};
 
 use lanyard_agent::{
@@ -13,6 +15,7 @@ use lanyard_agent::{
     },
     store::{DeviceStore, Identity, LocalId, PendingAbout},
 };
+pub(super) use review::{hex, installed, review, review_json, trusted};
 use serde_json::{Value, json};
 
 /// A line on stderr.
@@ -116,7 +119,7 @@ fn print_refusal(refusal: &Refusal, as_json: bool) {
 }
 
 /// What was removed.
-pub(super) fn removed(id: &LocalId, as_json: bool) {
+pub(super) fn removed(id: &str, as_json: bool) {
     if as_json { print_json(&json!({ "removed": id })) } else { line(&format!("removed {id}")) }
 }
 
@@ -174,6 +177,8 @@ pub(super) fn identity(store: &DeviceStore, identity: &Identity, as_json: bool) 
         ("transaction", about.transaction.clone()),
         ("request", about.request_id.clone().unwrap_or_else(|| "-".into())),
         ("renews", predecessor),
+        ("owner", about.owner.to_string()),
+        ("exportable", if about.exportable { "yes" } else { "no" }.to_owned()),
         ("files", store.identity_folder(&about.id).display().to_string()),
     ]);
 }
@@ -255,6 +260,9 @@ fn summary_json(identity: &Identity) -> Value {
     add(&mut value, "request_id", json!(about.request_id));
     add(&mut value, "obtained_at", json!(about.obtained_at.to_string()));
     add(&mut value, "predecessor", json!(about.predecessor));
+    add(&mut value, "exportable", json!(about.exportable));
+    add(&mut value, "owner", json!(about.owner));
+    add(&mut value, "name", json!(about.name));
     value
 }
 

@@ -150,6 +150,37 @@ async fn a_successor_that_lasts_longer_takes_over_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ca_that_was_followed_and_has_ended_is_missed_by_nobody() {
+    let server = TestServer::start().await;
+    server.advance(Span::from_days(5 * 365));
+    let server = server.restart().await;
+    call(&server.admin, "successor").await;
+    call(&server.admin, "take-over").await;
+    server.advance(Span::from_days(5 * 365 + 1));
+    let server = server.restart().await;
+    assert!(server.now() > server.site.issuing.validity().unwrap().1);
+    let health = http::get(server.http, "/healthz").await;
+    assert_eq!(health.status, 200, "{}", health.text());
+    let endpoint = Endpoint::of(&server).await;
+    let device = Device::with_challenge(rsa(0), &server.challenge("laptop-1").await);
+    under(endpoint.enrol(&device).await.certificate(), endpoint.issuing());
+}
+
+/// A node that has not yet heard of the change-over is asked by devices that have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_to_the_announced_registration_certificate_is_answered_by_it() {
+    let server = TestServer::start().await;
+    call(&server.admin, "successor").await;
+    let now = Endpoint::of(&server).await;
+    let body = http::get(server.http, NEXT).await.body;
+    let outer = lanyard_pki::cms::signed::SignedData::decode(&body).unwrap();
+    let inner = lanyard_pki::cms::signed::SignedData::decode(outer.content.as_deref().unwrap()).unwrap();
+    let next = Endpoint { ra: inner.certificates[0].clone(), certificates: inner.certificates, ..now.clone() };
+    let device = Device::with_challenge(rsa(0), &server.challenge("laptop-1").await);
+    under(next.enrol(&device).await.certificate(), now.issuing());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn our_device_renews_across_the_change_over() {
     let server = builder().start().await;
     let folder = lanyard_testkit::temporary::folder("scratch");

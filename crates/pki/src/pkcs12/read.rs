@@ -1,18 +1,18 @@
-//! PKCS#12 files (RFC 7292): a private key with its certificates, behind a password.
+//! Reading PKCS#12 files.
 //!
-//! Read only. Every parameter that costs time is known before the first derivation that is outside of encryption, and those inside count on
+//! Every parameter that costs time is known before the first derivation that is outside of encryption, and those inside count on
 //! the same budget, so that a small file cannot occupy a processor for long.
 
 use std::num::NonZeroU32;
 
 use lanyard_model::secret::{SecretBytes, SecretText};
 
+use super::pbe::{Password, Scheme, iterations};
 use crate::{
     ber,
     certificate::Certificate,
     crypto::{
-        cipher::{ContentCipher, decrypt},
-        password::{Purpose, is_hmac, pbkdf2, pkcs12},
+        password::{Purpose, is_hmac, pkcs12},
         software::SoftwareSigner,
     },
     error::PkiError,
@@ -31,11 +31,20 @@ pub const MAX_BAGS: usize = 64;
 
 const WHAT: &str = "PKCS#12 file";
 
+/// A private key of a file.
+#[derive(Debug)]
+pub struct PrivateKey {
+    /// The key, PKCS#8.
+    pub pkcs8: SecretBytes,
+    /// friendlyName (RFC 2985, section 5.5.1), where the file gives it.
+    pub name: Option<String>,
+}
+
 /// What a file holds.
 #[derive(Debug, Default)]
 pub struct Pkcs12 {
-    /// Private keys, PKCS#8.
-    pub keys: Vec<SecretBytes>,
+    /// Private keys.
+    pub keys: Vec<PrivateKey>,
     /// Certificates, in the order of the file.
     pub certificates: Vec<Certificate>,
 }
@@ -51,18 +60,15 @@ pub struct KeyAndCertificates {
     pub others: Vec<Certificate>,
 }
 
-/// A derivation: rounds that are still allowed, and the password in both its forms.
+/// The work on a file: what it may still cost, and the password.
 struct Opener<'a> {
-    /// As PBES2 takes it.
-    utf8: &'a [u8],
-    /// As PKCS#12's own derivation takes it.
-    bmp: SecretBytes,
+    password: &'a Password,
     rounds: u32,
     bags: usize,
 }
 
 impl Pkcs12 {
-    /// Reads a file whose integrity the password proves. 3DES with SHA-1 and PBES2 with AES are read; RC2 is not.
+    /// Reads a file whose integrity the password proves. RC2 and 3DES with SHA-1 are read as well as PBES2 with AES.
     ///
     /// # Errors
     /// [`PkiError::Decrypt`] for a wrong password; [`PkiError::Limit`]; [`PkiError::Malformed`]; [`PkiError::Unsupported`].
@@ -71,7 +77,15 @@ impl Pkcs12 {
             return Err(PkiError::Limit { what: "size of a PKCS#12 file", limit: MAX_SIZE });
         }
         let der = ber::normalise(octets)?;
-        let mut pfx = Reader::sequence_of(&der, WHAT)?;
+        match Self::open(&der, &Password::new(password)) {
+            // QUIRK(Java keytool, GnuTLS): no password at all instead of an empty text.
+            Err(PkiError::Decrypt) if password.expose().is_empty() => Self::open(&der, &Password::none()),
+            other => other,
+        }
+    }
+
+    fn open(der: &[u8], password: &Password) -> Result<Self, PkiError> {
+        let mut pfx = Reader::sequence_of(der, WHAT)?;
         if pfx.small()? != 3 {
             return Err(PkiError::Unsupported { what: "version of a PKCS#12 file", value: "other than 3".into() });
         }
@@ -80,9 +94,7 @@ impl Pkcs12 {
             return Err(PkiError::Unsupported { what: "PKCS#12 file", value: "without a MAC".into() });
         };
         pfx.finish()?;
-        let bmp: Vec<u8> = password.expose().encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect();
-        let utf8 = password.expose().as_bytes();
-        let mut opener = Opener { utf8, bmp: SecretBytes::new(bmp), rounds: MAX_ITERATIONS, bags: 0 };
+        let mut opener = Opener { password, rounds: MAX_ITERATIONS, bags: 0 };
         let safe_der = ber::normalise(&safe)?;
         let mut parts = Vec::new();
         let mut reader = Reader::sequence_of(&safe_der, WHAT)?;
@@ -94,7 +106,7 @@ impl Pkcs12 {
         for part in parts {
             let contents = match part {
                 Part::Plain(contents) => SecretBytes::new(contents),
-                Part::Encrypted(scheme, contents) => opener.open(&scheme, &contents)?,
+                Part::Encrypted(scheme, contents) => scheme.decrypt(password, &contents)?,
             };
             let der = SecretBytes::new(ber::normalise(contents.expose())?);
             let mut bags = Reader::sequence_of(der.expose(), WHAT)?;
@@ -113,6 +125,7 @@ impl Pkcs12 {
         let (Some(key), true) = (self.keys.pop(), self.keys.is_empty()) else {
             return Err(PkiError::Text("the PKCS#12 file must hold exactly one private key".into()));
         };
+        let key = key.pkcs8;
         let public = SoftwareSigner::from_pkcs8(&key)?.public_key().digest;
         let own = self.certificates.iter().position(|one| one.public_key().is_ok_and(|public_key| public_key.digest == public));
         let own = own.ok_or_else(|| PkiError::Text("the PKCS#12 file holds no certificate of its key".into()))?;
@@ -158,73 +171,12 @@ fn data(mut info: Reader<'_>) -> Result<Vec<u8>, PkiError> {
     }
 }
 
-/// How something is encrypted under the password.
-enum Scheme {
-    /// pbeWithSHAAnd3-KeyTripleDES-CBC.
-    TripleDes { salt: Vec<u8>, iterations: NonZeroU32 },
-    /// PBES2 with PBKDF2.
-    Pbes2 { prf: Digest, salt: Vec<u8>, iterations: NonZeroU32, cipher: ContentCipher, iv: Vec<u8> },
-}
-
-impl Scheme {
-    fn read(mut algorithm: Reader<'_>) -> Result<Self, PkiError> {
-        match algorithm.oid()? {
-            oids::PBE_SHA1_3DES => {
-                let mut parameters = algorithm.sequence()?;
-                let salt = parameters.expect(tag::OCTET_STRING)?.contents.to_vec();
-                Ok(Self::TripleDes { salt, iterations: rounds(&mut parameters)? })
-            }
-            oids::PBES2 => {
-                let mut parameters = algorithm.sequence()?;
-                let mut derivation = parameters.sequence()?;
-                let named = derivation.oid()?;
-                if named != oids::PBKDF2 {
-                    return Err(PkiError::Unsupported { what: "key derivation", value: named.to_string() });
-                }
-                let mut derivation = derivation.sequence()?;
-                let salt = derivation.expect(tag::OCTET_STRING)?.contents.to_vec();
-                let iterations = rounds(&mut derivation)?;
-                derivation.optional(tag::INTEGER)?;
-                let prf = match derivation.optional(tag::SEQUENCE)? {
-                    None => Digest::Sha1,
-                    Some(prf) => match prf.reader(WHAT).oid()? {
-                        oids::HMAC_SHA1 => Digest::Sha1,
-                        oids::HMAC_SHA256 => Digest::Sha256,
-                        oids::HMAC_SHA384 => Digest::Sha384,
-                        oids::HMAC_SHA512 => Digest::Sha512,
-                        other => return Err(PkiError::Unsupported { what: "key derivation", value: other.to_string() }),
-                    },
-                };
-                let mut encryption = parameters.sequence()?;
-                let cipher = ContentCipher::from_oid(encryption.oid()?)?;
-                let iv = encryption.expect(tag::OCTET_STRING)?.contents.to_vec();
-                Ok(Self::Pbes2 { prf, salt, iterations, cipher, iv })
-            }
-            other => Err(PkiError::Unsupported { what: "password-based encryption", value: other.to_string() }),
-        }
-    }
-
-    const fn iterations(&self) -> NonZeroU32 {
-        match self {
-            // The key and the initialisation vector are derived apart.
-            Self::TripleDes { iterations, .. } => iterations.saturating_mul(NonZeroU32::MIN.saturating_add(1)),
-            Self::Pbes2 { iterations, .. } => *iterations,
-        }
-    }
-}
-
-fn rounds(reader: &mut Reader<'_>) -> Result<NonZeroU32, PkiError> {
-    NonZeroU32::new(reader.small()?).ok_or_else(|| PkiError::Text("a PKCS#12 file derives keys in no rounds at all".into()))
-}
-
 impl Opener<'_> {
     /// Takes rounds from the budget.
-    fn spend(&mut self, rounds: NonZeroU32) -> Result<(), PkiError> {
+    fn spend(&mut self, rounds: u32) -> Result<(), PkiError> {
         let limit = usize::try_from(MAX_ITERATIONS).unwrap_or(usize::MAX);
-        self.rounds = self
-            .rounds
-            .checked_sub(rounds.get())
-            .ok_or(PkiError::Limit { what: "rounds of derivation in a PKCS#12 file", limit })?;
+        self.rounds =
+            self.rounds.checked_sub(rounds).ok_or(PkiError::Limit { what: "rounds of derivation in a PKCS#12 file", limit })?;
         Ok(())
     }
 
@@ -233,11 +185,11 @@ impl Opener<'_> {
         let digest = Digest::from_oid(info.sequence()?.oid()?)?;
         let value = info.expect(tag::OCTET_STRING)?.contents;
         let salt = mac.expect(tag::OCTET_STRING)?.contents;
-        let iterations = if mac.is_empty() { NonZeroU32::MIN } else { rounds(&mut mac)? };
-        self.spend(iterations)?;
+        let iterations = if mac.is_empty() { NonZeroU32::MIN } else { iterations(&mut mac)? };
+        self.spend(iterations.get())?;
         for part in parts {
             if let Part::Encrypted(scheme, _) = part {
-                self.spend(scheme.iterations())?;
+                self.spend(scheme.cost())?;
             }
         }
         let length = match digest {
@@ -246,22 +198,8 @@ impl Opener<'_> {
             Digest::Sha384 => 48,
             Digest::Sha512 => 64,
         };
-        let key = pkcs12(digest, Purpose::Mac, self.bmp.expose(), salt, iterations, length);
+        let key = pkcs12(digest, Purpose::Mac, self.password.bmp.expose(), salt, iterations, length);
         if is_hmac(digest, &key, safe, value) { Ok(()) } else { Err(PkiError::Decrypt) }
-    }
-
-    fn open(&self, scheme: &Scheme, octets: &[u8]) -> Result<SecretBytes, PkiError> {
-        match scheme {
-            Scheme::TripleDes { salt, iterations } => {
-                let derive = |purpose, length| pkcs12(Digest::Sha1, purpose, self.bmp.expose(), salt, *iterations, length);
-                let (key, iv) = (derive(Purpose::Key, 24), derive(Purpose::InitialisationVector, 8));
-                decrypt(ContentCipher::TripleDes, &key, iv.expose(), octets)
-            }
-            Scheme::Pbes2 { prf, salt, iterations, cipher, iv } => {
-                let key = pbkdf2(*prf, self.utf8, salt, *iterations, cipher.key_length());
-                decrypt(*cipher, &key, iv, octets)
-            }
-        }
     }
 
     fn bag(&mut self, mut bag: Reader<'_>, found: &mut Pkcs12) -> Result<(), PkiError> {
@@ -271,14 +209,16 @@ impl Opener<'_> {
         }
         let kind = bag.oid()?;
         let value = bag.expect(tag::context(0))?;
+        let name = bag.optional(tag::SET)?.and_then(|attributes| friendly_name(attributes.reader(WHAT)));
         let mut inner = value.reader(WHAT);
         match kind {
-            oids::KEY_BAG => found.keys.push(SecretBytes::new(value.contents.to_vec())),
+            oids::KEY_BAG => found.keys.push(PrivateKey { pkcs8: SecretBytes::new(value.contents.to_vec()), name }),
             oids::SHROUDED_KEY_BAG => {
                 let mut shrouded = inner.sequence()?;
                 let scheme = Scheme::read(shrouded.sequence()?)?;
-                self.spend(scheme.iterations())?;
-                found.keys.push(self.open(&scheme, shrouded.expect(tag::OCTET_STRING)?.contents)?);
+                self.spend(scheme.cost())?;
+                let pkcs8 = scheme.decrypt(self.password, shrouded.expect(tag::OCTET_STRING)?.contents)?;
+                found.keys.push(PrivateKey { pkcs8, name });
             }
             oids::CERT_BAG => {
                 let mut certificate = inner.sequence()?;
@@ -292,4 +232,17 @@ impl Opener<'_> {
         }
         Ok(())
     }
+}
+
+/// The friendlyName among the attributes of a bag, a BMPString. One that cannot be read is none: it is only for people.
+fn friendly_name(mut attributes: Reader<'_>) -> Option<String> {
+    while !attributes.is_empty() {
+        let mut attribute = attributes.sequence().ok()?;
+        if attribute.oid().ok()? == oids::FRIENDLY_NAME {
+            let text = attribute.expect(tag::SET).ok()?.reader(WHAT).expect(tag::BMP_STRING).ok()?.contents;
+            let units = text.chunks_exact(2).map(|unit| unit.iter().fold(0, |value, octet| value << 8 | u16::from(*octet)));
+            return Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect());
+        }
+    }
+    None
 }
