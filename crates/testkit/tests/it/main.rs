@@ -8,6 +8,7 @@ mod clients;
 mod directory;
 mod documents;
 mod enrolment;
+mod files;
 mod held;
 mod hostile;
 mod http_edge;
