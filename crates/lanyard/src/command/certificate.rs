@@ -53,10 +53,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Issue a certificate to a CSR whose every field agrees with what is ordered here.
+    /// Issue a certificate to a CSR whose every field agrees with what is ordered here, or with a key made by the server.
     #[command(
         after_help = "Example:\n  lanyard cert issue --dir ca --template tls-server --csr www.csr --subject CN=www.example.org,O=Example \\\n      \
-        --san dns:www.example.org > www.pem"
+        --san dns:www.example.org > www.pem\n  \
+        lanyard cert issue --dir ca --template user-client --user user1 --pfx user1.pfx\n\nWith --pfx the server makes the key, gives \
+        it out once in a PKCS#12 file, and forgets it; its passphrase is printed alone on stdout, this once."
     )]
     Issue {
         #[command(flatten)]
@@ -64,8 +66,14 @@ pub enum Command {
         #[command(flatten)]
         order: OrderArguments,
         /// CSR in PEM.
+        #[arg(long, value_name = "FILE", required_unless_present = "pfx", conflicts_with = "pfx")]
+        csr: Option<PathBuf>,
+        /// New file for key and certificate (PKCS#12), mode 0600.
         #[arg(long, value_name = "FILE")]
-        csr: PathBuf,
+        pfx: Option<PathBuf>,
+        /// Protect the file with 3DES and SHA-1, for programs that know nothing newer.
+        #[arg(long, requires = "pfx")]
+        old: bool,
     },
 }
 
@@ -134,7 +142,11 @@ pub async fn run(command: Command) -> ExitCode {
                 Err(error) => error.report(),
             }
         }
-        Command::Issue { target, order, csr } => issue(&target, order, &csr).await,
+        Command::Issue { target, order, csr, pfx, old } => match (csr, pfx) {
+            (_, Some(file)) => super::pfx::issue(&target, order, &file, old).await,
+            (Some(csr), None) => issue(&target, order, &csr).await,
+            (None, None) => print::fail("neither a CSR nor a new file was named", Some("give --csr FILE or --pfx FILE")),
+        },
     }
 }
 
@@ -220,13 +232,18 @@ async fn issue(target: &Target, order: OrderArguments, csr: &std::path::Path) ->
         Ok(request) => request,
         Err(error) => return error.report(),
     };
-    let Some(serial) = request.certificate.filter(|_| request.state == "issued") else {
-        let detail = request.detail.unwrap_or_default();
-        let fix = format!("lanyard request show {} {}", target.arguments(), request.id);
-        return print::fail(&format!("refused: {detail} [{}]", request.reason.unwrap_or_default()), Some(&fix));
+    let Some(serial) = request.certificate.as_deref().filter(|_| request.state == "issued") else {
+        return refused(target, &request);
     };
-    match target.get::<Certificate>(&path(&serial)).await {
+    match target.get::<Certificate>(&path(serial)).await {
         Ok(certificate) => export(&certificate.pem.unwrap_or_default(), Format::Pem),
         Err(error) => error.report(),
     }
+}
+
+/// Tells why there is no certificate.
+pub fn refused(target: &Target, request: &Request) -> ExitCode {
+    let (detail, reason) = (request.detail.as_deref().unwrap_or_default(), request.reason.as_deref().unwrap_or_default());
+    let fix = format!("lanyard request show {} {}", target.arguments(), request.id);
+    print::fail(&format!("refused: {detail} [{reason}]"), Some(&fix))
 }

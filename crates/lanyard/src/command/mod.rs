@@ -15,6 +15,7 @@ pub mod group;
 pub mod import;
 pub mod init;
 pub mod node;
+pub mod pfx;
 pub mod policy;
 pub mod request;
 pub mod serve;

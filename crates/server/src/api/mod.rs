@@ -15,6 +15,7 @@ pub mod fleet;
 pub mod fleet_types;
 pub mod groups;
 pub mod nodes;
+pub mod pfx;
 pub mod problem;
 pub mod replay;
 pub mod requests;

@@ -38,6 +38,33 @@ pub struct Order {
     pub csr: Option<String>,
 }
 
+/// Orders an identity with its key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Pfx {
+    /// Names and template.
+    pub order: Order,
+    /// Whether the file is to be read by old programs, which know 3DES only.
+    pub old: bool,
+}
+
+/// An identity with its key, or why there is none.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PfxMade {
+    /// The request.
+    pub request: Request,
+    /// PKCS#12, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What opens it, shown this once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<String>,
+    /// The certificate in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+}
+
 /// A new challenge.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

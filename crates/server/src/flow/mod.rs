@@ -30,6 +30,7 @@ pub mod management_plan;
 pub mod nodes;
 pub mod notices;
 pub mod outcome;
+pub mod pfx;
 mod re_association;
 pub mod record;
 pub mod replay;

@@ -1,0 +1,3 @@
+//! The ways in which certificates reach people without a management server.
+
+mod pfx;
