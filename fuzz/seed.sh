@@ -43,12 +43,12 @@ if [ -d "$vectors" ]; then
     for target in certificate extension; do add $target "$file"; done
   done
   for file in "$vectors"/x509/PKITS_data/crls/*.crl; do add crl "$file"; done
-  for file in "$vectors"/pkcs12/*.p12 "$vectors"/x509/PKITS_data/pkcs12/*.p12; do [ -e "$file" ] && add pkcs12 "$file"; done
+  for file in "$vectors"/pkcs12/*.p12 "$vectors"/x509/PKITS_data/pkcs12/*.p12; do [ -e "$file" ] && for target in pkcs12 bundle; do add $target "$file"; done; done
   for file in "$vectors"/pkcs7/*; do
-    for target in cms scep_answer; do add $target "$file"; done
+    for target in cms scep_answer bundle; do add $target "$file"; done
   done
   for file in "$vectors"/x509/*.pem "$vectors"/x509/custom/*.pem "$vectors"/x509/requests/*; do
-    if [ -f "$file" ]; then add pem "$file"; fi
+    if [ -f "$file" ]; then add pem "$file"; add bundle "$file"; fi
   done
   for file in "$vectors"/x509/requests/*.der "$vectors"/x509/requests/*.pem; do
     if openssl req -in "$file" -outform DER -out /tmp/lanyard-seed.$$ 2> /dev/null; then add csr /tmp/lanyard-seed.$$; fi

@@ -4,6 +4,7 @@ pub mod certmonger;
 pub mod faketime;
 pub mod freeradius;
 pub mod glewlwyd;
+pub mod keystores;
 pub mod openssl;
 pub mod pkilint;
 pub mod postgres;

@@ -9,6 +9,7 @@ mod delivery;
 mod directory;
 mod documents;
 mod enrolment;
+mod files;
 mod held;
 mod hostile;
 mod http_edge;
