@@ -26,9 +26,10 @@ use crate::{
     jobs::leadership::Leadership,
     keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
-    mdm::Mdm,
+    mdm::{Mdm, attempts::PasswordGate},
     modules::Modules,
     oidc::Oidc,
+    portal::Portal,
     telemetry::Telemetry,
 };
 
@@ -86,8 +87,14 @@ pub struct Server {
     pub outbox: Outbox,
     /// Seals what managed devices' sessions, jobs and sign-ins keep.
     pub fleet_secret: SecretBytes,
+    /// Seals what the portal gives to browsers.
+    pub portal_secret: SecretBytes,
     /// Windows management, where it is on.
     pub mdm: Option<Mdm>,
+    /// The people's page, where it is on.
+    pub portal: Option<Portal>,
+    /// Counts and turns of passwords.
+    pub passwords: PasswordGate,
     /// The directory, where one is configured.
     pub ldap: Option<Ldap>,
     /// Where people sign in, if not here.

@@ -27,11 +27,11 @@ pub async fn create(State(server): State<Arc<Server>>, extensions: Extensions, J
     let (mut parsed, user, device) = parse(&order)?;
     parsed.ordered_by = Some(person(&extensions).identity);
     let protection = if old { Protection::Old } else { Protection::Modern };
-    let made = make(&server, parsed, (user, device), protection, &Orderer::Administrator(actor(&extensions))).await?;
+    let made = make(&server, parsed, (user, device), &[protection], &Orderer::Administrator(actor(&extensions))).await?;
     Ok(Json(match made {
         Made::File(made) => PfxMade {
             request: super::requests::describe_by_id(&server, made.request).await?,
-            file: Some(STANDARD.encode(&made.file)),
+            file: Some(STANDARD.encode(made.files.concat())),
             passphrase: Some(made.passphrase.expose().to_owned()),
             certificate: Some(pem::encode(pem::CERTIFICATE, made.certificate.der())),
         },

@@ -7,6 +7,7 @@ pub mod adopt;
 pub mod approve;
 pub mod ask;
 pub mod audit_chain;
+pub mod belongings;
 pub mod challenge;
 pub mod crl;
 pub mod csv;

@@ -51,9 +51,11 @@ pub struct MadeHere {
     pub request: RequestId,
     /// The certificate.
     pub certificate: Certificate,
-    /// PKCS#12.
-    pub file: Vec<u8>,
-    /// What opens it.
+    /// PKCS#12, one for each protection that was asked for, in that order.
+    pub files: Vec<Vec<u8>>,
+    /// Earlier keys of the same person in the files.
+    pub history: usize,
+    /// What opens each of them.
     pub passphrase: SecretText,
 }
 
@@ -73,7 +75,7 @@ pub async fn make(
     server: &Server,
     order: ChallengeOrder,
     (user, device): (Option<UserName>, Option<DeviceId>),
-    protection: Protection,
+    protections: &[Protection],
     orderer: &Orderer,
 ) -> Result<Made, ServerError> {
     let order = with_records(server, order, user, device).await?;
@@ -127,29 +129,30 @@ pub async fn make(
         Outcome::Pending | Outcome::Refused { .. } => return Ok(Made::Refused(request.id)),
     };
     let certificate = Certificate::decode(&der)?;
-    let (file, passphrase) = write(server, key, certificate.clone(), protection).await?;
-    Ok(Made::File(Box::new(MadeHere { request: request.id, certificate, file, passphrase })))
+    let (files, passphrase) = write(server, key, certificate.clone(), protections.to_vec()).await?;
+    Ok(Made::File(Box::new(MadeHere { request: request.id, certificate, files, history: 0, passphrase })))
 }
 
-/// A file of a key, its certificate and the certificates above, under a fresh passphrase.
+/// Files of a key, its certificate and the certificates above, under one fresh passphrase.
 async fn write(
     server: &Server,
     key: SecretBytes,
     certificate: Certificate,
-    protection: Protection,
-) -> Result<(Vec<u8>, SecretText), ServerError> {
+    protections: Vec<Protection>,
+) -> Result<(Vec<Vec<u8>>, SecretText), ServerError> {
     let passphrase = passphrase()?;
     let ring = server.keyring.get();
     let issuer = ring.issuer_of(&certificate).map(|authority| authority.name().clone());
     let chain: Vec<Certificate> = issuer.map(|name| ring.chain(&name).into_iter().cloned().collect()).unwrap_or_default();
     let secret = SecretText::new(passphrase.expose().to_owned());
-    let file = blocking(move || {
+    let files = blocking(move || {
         let name = certificate.subject().map(|subject| subject.to_string()).unwrap_or_default();
-        let entry = Entry { pkcs8: &key, certificate: &certificate, name: &name };
         let others: Vec<&Certificate> = chain.iter().collect();
-        Ok(protection.encode(&[entry], &others, &secret)?)
+        let entries = [Entry { pkcs8: &key, certificate: &certificate, name: &name }];
+        let files = protections.into_iter().map(|protection| protection.encode(&entries, &others, &secret));
+        Ok(files.collect::<Result<Vec<_>, _>>()?)
     });
-    Ok((file.await?, passphrase))
+    Ok((files.await?, passphrase))
 }
 
 /// 100 random bits in four groups that can be read out and typed.
