@@ -6,7 +6,7 @@ use lanyard_model::{id::ProfileName, network::Network, time::Span};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::ServerError, ldap::settings::LdapSettings, mdm::settings::MdmSettings, oidc::settings::OidcSettings,
+    error::ServerError, ldap::settings::LdapSettings, mail::settings::MailSettings, mdm::settings::MdmSettings, oidc::settings::OidcSettings,
     portal::settings::PortalSettings,
 };
 
@@ -42,6 +42,9 @@ pub struct Config {
     /// Windows enrolment and management; absent means that it is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mdm: Option<MdmSettings>,
+    /// Mail server; absent means that nothing is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailSettings>,
     /// The people's page; absent means that it is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal: Option<PortalSettings>,
@@ -178,6 +181,9 @@ impl Config {
         if let Some(oidc) = &config.oidc {
             oidc.check().map_err(fault)?;
         }
+        if let Some(mail) = &config.mail {
+            mail.check().map_err(fault)?;
+        }
         if let Some(portal) = &config.portal {
             portal.check().map_err(fault)?;
         }
@@ -251,7 +257,15 @@ trusted = [{trusted}]
 # The field in which they name the client.
 field = "{field}"
 
-{portal}# An OpenID Connect provider at which people sign in instead of here; docs/guides/windows-devices.md has every key.
+{portal}# The mail server for invitations and certificates; docs/guides/mail.md has every key.
+# [mail]
+# server = "mail.example.org"
+# ca-file = "mail-ca.pem"
+# from = "Example PKI <pki@example.org>"
+# user-name = "lanyard"
+# password-file = "mail.secret"
+
+# An OpenID Connect provider at which people sign in instead of here; docs/guides/windows-devices.md has every key.
 # [oidc]
 # issuer = "https://id.example.org"
 # client-id = "lanyard"
@@ -321,6 +335,7 @@ mod tests {
             ldap: None,
             mdm: Some(MdmSettings::default()),
             oidc: None,
+            mail: None,
             portal: Some(PortalSettings::default()),
         }
     }

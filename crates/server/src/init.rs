@@ -183,6 +183,7 @@ fn config(plan: &Plan) -> Config {
         ldap: None,
         mdm: Some(MdmSettings::default()),
         oidc: None,
+        mail: None,
         portal: Some(PortalSettings::default()),
     }
 }

@@ -19,6 +19,7 @@ pub mod installation;
 pub mod jobs;
 pub mod keyring;
 pub mod ldap;
+pub mod mail;
 pub mod mdm;
 pub mod modules;
 pub mod move_database;

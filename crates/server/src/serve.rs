@@ -37,6 +37,7 @@ use crate::{
     jobs::{leadership::Leadership, outbox, runner},
     keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
+    mail::Mailer,
     mdm::{
         Mdm,
         attempts::{PasswordGate, WRONG_PASSWORDS},
@@ -125,6 +126,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         let fault = |problem| ServerError::Config { path: installation.config(), problem };
         mdm.check_against(&rules.policy).map_err(fault)?;
     }
+    let mail = config.mail.as_ref().map(|settings| Mailer::new(settings, installation.dir())).transpose()?;
     let portal = config.portal.as_ref().map(Portal::new);
     let throttle = Throttle::new(&config.limits);
     let passwords = PasswordGate::new(config.mdm.as_ref().map_or(WRONG_PASSWORDS, |mdm| mdm.wrong_passwords));
@@ -145,6 +147,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         portal_secret: derive(b"lanyard-portal-v1"),
         mdm,
         portal,
+        mail,
         passwords,
         ldap,
         oidc,

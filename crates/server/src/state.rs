@@ -26,6 +26,7 @@ use crate::{
     jobs::leadership::Leadership,
     keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
+    mail::Mailer,
     mdm::{Mdm, attempts::PasswordGate},
     modules::Modules,
     oidc::Oidc,
@@ -93,6 +94,8 @@ pub struct Server {
     pub mdm: Option<Mdm>,
     /// The people's page, where it is on.
     pub portal: Option<Portal>,
+    /// The mail server, where one is configured.
+    pub mail: Option<Mailer>,
     /// Counts and turns of passwords.
     pub passwords: PasswordGate,
     /// The directory, where one is configured.

@@ -72,7 +72,7 @@ impl Admin {
 
     /// Orders an identity with its key.
     pub async fn pfx(&self, order: &Order, old: bool) -> PfxMade {
-        self.good("POST", "/pfx", &Pfx { order: order.clone(), old }).await
+        self.good("POST", "/pfx", &Pfx { order: order.clone(), old, mail: false }).await
     }
 
     /// Revokes.

@@ -18,7 +18,7 @@ pub async fn issue(target: &Target, order: OrderArguments, path: &Path, old: boo
             return print::fail(&format!("{} cannot be made: {error}", path.display()), Some("name a file that does not exist"));
         }
     };
-    let made = target.post::<_, PfxMade>("/pfx", &Pfx { order: order.into_order(), old }).await;
+    let made = target.post::<_, PfxMade>("/pfx", &Pfx { order: order.into_order(), old, mail: false }).await;
     let end = match made {
         Ok(PfxMade { file: Some(octets), passphrase: Some(passphrase), request, .. }) => {
             let written = STANDARD.decode(octets).map_err(|e| e.to_string());
@@ -42,4 +42,22 @@ pub async fn issue(target: &Target, order: OrderArguments, path: &Path, old: boo
     };
     let _ = fs::remove_file(path);
     end
+}
+
+/// Orders key and certificate, has the file sent to the user and prints the passphrase.
+pub async fn send(target: &Target, order: OrderArguments, old: bool) -> ExitCode {
+    match target.post::<_, PfxMade>("/pfx", &Pfx { order: order.into_order(), old, mail: true }).await {
+        Ok(PfxMade { sent: Some(sent), passphrase, .. }) => {
+            match passphrase {
+                Some(passphrase) => {
+                    print::line(&passphrase);
+                    print::remark(&format!("the file went to {}; tell its passphrase another way", sent.to));
+                }
+                None => print::line(&format!("the mail server does not take the file; a link went to {}", sent.to)),
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(PfxMade { request, .. }) => refused(target, &request),
+        Err(error) => error.report(),
+    }
 }

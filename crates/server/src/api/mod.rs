@@ -10,6 +10,7 @@ pub mod audit;
 pub mod authority;
 pub mod certificates;
 pub mod challenges;
+pub mod delivery;
 pub mod directory;
 pub mod fleet;
 pub mod fleet_types;

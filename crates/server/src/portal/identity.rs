@@ -50,10 +50,18 @@ const WINDOW: Span = Span::from_secs(600);
 
 /// A file on its way through the browser: sealed, so that no server has to keep it.
 #[derive(Serialize, Deserialize)]
-struct Carried {
+pub(super) struct Carried {
     user: UserName,
     until: Timestamp,
-    file: String,
+    /// Whether the page was opened by a link, without a session.
+    bearer: bool,
+    pub(super) file: String,
+}
+
+impl Carried {
+    pub(super) const fn is_for_bearer(&self) -> bool {
+        self.bearer
+    }
 }
 
 /// What a form orders.
@@ -111,7 +119,7 @@ pub async fn make(State(server): State<Arc<Server>>, request: Request) -> Respon
     let forms = [Protection::Modern, Protection::Old];
     let made = pfx::make(&server, order, (Some(user.clone()), device), &forms, &Orderer::Person(user.clone())).await;
     match made {
-        Ok(Made::File(made)) => match file_view(&server, &user, *made, session.token(&server)) {
+        Ok(Made::File(made)) => match file_view(&server, &user, *made, Some(session.token(&server))) {
             Ok(view) => guard::page(StatusCode::OK, &view),
             Err(error) => guard::failed(&error, server.now()),
         },
@@ -123,9 +131,14 @@ pub async fn make(State(server): State<Arc<Server>>, request: Request) -> Respon
     }
 }
 
+/// The page for somebody who came by a link.
+pub(super) fn bearer_view(server: &Server, user: &UserName, made: MadeHere) -> Result<views::File, ServerError> {
+    file_view(server, user, made, None)
+}
+
 /// The page with the passphrase and the buttons that fetch the file.
-pub(super) fn file_view(server: &Server, user: &UserName, made: MadeHere, token: String) -> Result<views::File, ServerError> {
-    let mut sealed = made.files.iter().map(|file| seal(server, user, file)).collect::<Result<Vec<_>, _>>()?.into_iter();
+fn file_view(server: &Server, user: &UserName, made: MadeHere, token: Option<String>) -> Result<views::File, ServerError> {
+    let mut sealed = made.files.iter().map(|file| seal(server, user, file, token.is_none())).collect::<Result<Vec<_>, _>>()?.into_iter();
     let (modern, old) = (sealed.next().unwrap_or_default(), sealed.next().unwrap_or_default());
     let certificate = &made.certificate;
     Ok(views::File {
@@ -133,17 +146,24 @@ pub(super) fn file_view(server: &Server, user: &UserName, made: MadeHere, token:
         until: certificate.validity().map(|(_, until)| day(until)).unwrap_or_default(),
         fingerprint: digest(&sha256(certificate.der())),
         passphrase: made.passphrase.expose().to_owned(),
-        token,
+        action: if token.is_some() { "/portal/file" } else { "/portal/invitation-file" },
+        token: token.unwrap_or_default(),
         modern,
         old,
         history: made.history,
     })
 }
 
-fn seal(server: &Server, user: &UserName, file: &[u8]) -> Result<String, ServerError> {
-    let carried = Carried { user: user.clone(), until: server.now() + FILE_LIFE, file: STANDARD.encode(file) };
+fn seal(server: &Server, user: &UserName, file: &[u8], bearer: bool) -> Result<String, ServerError> {
+    let carried = Carried { user: user.clone(), until: server.now() + FILE_LIFE, bearer, file: STANDARD.encode(file) };
     let plain = serde_json::to_vec(&carried).map_err(|e| ServerError::Conflict(e.to_string()))?;
     Ok(STANDARD.encode(sealing::seal(&server.portal_secret, CONTEXT, &SecretBytes::new(plain))?))
+}
+
+/// What a page carries, if it is ours and in time.
+pub(super) fn open(server: &Server, text: &str) -> Option<Carried> {
+    let plain = sealing::open(&server.portal_secret, CONTEXT, &STANDARD.decode(text).ok()?).ok()?;
+    serde_json::from_slice::<Carried>(plain.expose()).ok().filter(|carried| server.now() < carried.until)
 }
 
 /// `POST /portal/file`: the file of a page that [`make`] showed.
@@ -152,10 +172,7 @@ pub async fn file(State(server): State<Arc<Server>>, request: Request) -> Respon
         Ok(sent) => sent,
         Err(response) => return response,
     };
-    let opened = STANDARD.decode(fields.get("file")).ok();
-    let opened = opened.and_then(|sealed| sealing::open(&server.portal_secret, CONTEXT, &sealed).ok());
-    let carried = opened.and_then(|plain| serde_json::from_slice::<Carried>(plain.expose()).ok());
-    let carried = carried.filter(|carried| carried.user == *session.name() && server.now() < carried.until);
+    let carried = open(&server, fields.get("file")).filter(|carried| !carried.bearer && carried.user == *session.name());
     match carried.and_then(|carried| STANDARD.decode(carried.file).ok()) {
         Some(octets) => attachment("application/x-pkcs12", "identity.p12", octets),
         None => {

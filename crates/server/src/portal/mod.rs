@@ -10,6 +10,7 @@ mod form;
 mod guard;
 mod home;
 mod identity;
+mod invitation;
 mod lost;
 mod roots;
 pub mod router;

@@ -10,7 +10,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{guard, home, identity, lost, roots, sign_in};
+use super::{guard, home, identity, invitation, lost, roots, sign_in};
 use crate::state::Server;
 
 const STYLE: &str = include_str!("../../templates/portal/style.css");
@@ -33,6 +33,8 @@ pub fn router(server: &Server) -> Router<Arc<Server>> {
         .route("/portal/identity", post(identity::make))
         .route("/portal/file", post(identity::file))
         .route("/portal/challenge", post(identity::challenge))
+        .route("/portal/invitation/{text}", get(invitation::page).post(invitation::fetch))
+        .route("/portal/invitation-file", post(invitation::file))
         .route("/portal/lost", get(lost::ask).post(lost::report))
         .layer(from_fn(guard::guard))
 }

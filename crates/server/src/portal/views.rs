@@ -90,6 +90,8 @@ pub struct File {
     pub fingerprint: String,
     pub passphrase: String,
     pub token: String,
+    /// Where the buttons lead.
+    pub action: &'static str,
     pub modern: String,
     pub old: String,
     pub history: usize,
@@ -117,4 +119,17 @@ pub struct Lost<'a> {
     pub token: String,
     pub device: bool,
     pub certificates: usize,
+}
+
+/// What a link is good for.
+#[derive(Template)]
+#[template(path = "portal/invitation.html")]
+pub struct Invitation<'a> {
+    pub organization: &'a str,
+    pub user: String,
+    pub what: String,
+    /// Whether a key comes with it.
+    pub key: bool,
+    pub until: String,
+    pub action: String,
 }
