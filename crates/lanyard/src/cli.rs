@@ -5,8 +5,8 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, group, init, invite, node, policy, request, serve,
-    store, token,
+    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, group, init, invite, node, policy, request,
+    serve, store, token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.

@@ -9,6 +9,7 @@ use lanyard_pki::{
 
 use crate::{
     error::AgentError,
+    key::KeyPlace,
     store::{DeviceStore, LocalId},
 };
 
@@ -31,10 +32,14 @@ pub enum ExportForm {
 /// The octets of an exported identity.
 ///
 /// # Errors
-/// [`AgentError::NotExportable`] when the key must stay; those of the store.
+/// [`AgentError::KeyInTpm`], [`AgentError::NotExportable`] when the key must stay; those of the store.
 pub fn export(store: &DeviceStore, id: &LocalId, form: &ExportForm) -> Result<Vec<u8>, AgentError> {
     let identity = store.identity(id)?;
-    if !matches!(form, ExportForm::Certificates) && !identity.about.exportable {
+    let with_key = !matches!(form, ExportForm::Certificates);
+    if with_key && identity.about.place != KeyPlace::Software {
+        return Err(AgentError::KeyInTpm);
+    }
+    if with_key && !identity.about.exportable {
         return Err(AgentError::NotExportable { id: id.to_string() });
     }
     let certificates = || -> String {
@@ -44,13 +49,13 @@ pub fn export(store: &DeviceStore, id: &LocalId, form: &ExportForm) -> Result<Ve
     match form {
         ExportForm::Certificates => Ok(certificates().into_bytes()),
         ExportForm::Pem => {
-            let key = store.identity_key(id)?.to_pem();
+            let key = store.identity_key(id)?.to_pem()?;
             Ok([key.expose().as_bytes(), certificates().as_bytes()].concat())
         }
         ExportForm::Pkcs12 { protection, passphrase } => {
             let key = store.identity_key(id)?;
             let name = identity.about.name.as_deref().unwrap_or(&identity.about.subject);
-            let entry = Entry { pkcs8: key.pkcs8(), certificate: &identity.certificate, name };
+            let entry = Entry { pkcs8: key.pkcs8()?, certificate: &identity.certificate, name };
             let others: Vec<&Certificate> = identity.chain.iter().collect();
             protection.encode(&[entry], &others, passphrase).map_err(AgentError::Own)
         }

@@ -55,7 +55,7 @@ impl<'a> Database<'a> {
         self.remove()?;
         let passphrase = SecretText::new(hex(&random::<16>().map_err(AgentError::Own)?));
         let key = store.identity_key(&identity.about.id)?;
-        let entry = Entry { pkcs8: key.pkcs8(), certificate: &identity.certificate, name: &self.name };
+        let entry = Entry { pkcs8: key.pkcs8()?, certificate: &identity.certificate, name: &self.name };
         let others: Vec<&Certificate> = identity.chain.iter().collect();
         let bundle = Protection::Modern.encode(&[entry], &others, &passphrase).map_err(AgentError::Own)?;
         let paths: Vec<PathBuf> = ["key.p12", "passphrase", "root.der"].map(|name| work.join(name)).into();

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error::AgentError,
+    key::KeyPlace,
     store::{DeviceStore, LocalId, Room, files},
 };
 
@@ -60,7 +61,7 @@ impl Use {
     /// Chooses the identity and writes everything, in place of what was there under this name.
     ///
     /// # Errors
-    /// [`AgentError::Usage`], [`AgentError::NoIdentity`], [`AgentError::SeveralIdentities`]; those of the store.
+    /// [`AgentError::Usage`], [`AgentError::NoIdentity`], [`AgentError::SeveralIdentities`], [`AgentError::NeedsPkcs11`]; those of the store.
     pub fn write(&self, store: &DeviceStore, now: Timestamp) -> Result<Used, AgentError> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !(1..=64).contains(&self.name.len()) || !self.name.chars().all(allowed) {
@@ -68,6 +69,9 @@ impl Use {
         }
         self.program.check()?;
         let identity = self.select.find(store, now)?;
+        if identity.about.place != KeyPlace::Software {
+            return Err(AgentError::NeedsPkcs11 { id: identity.about.id.to_string(), program: self.program.title() });
+        }
         let root = self.root(store)?;
         let folder = folder(store, &self.name);
         let (client, roots, file) = (folder.join(CLIENT), folder.join(ROOTS), folder.join(self.program.file()));

@@ -57,6 +57,18 @@ impl Program {
         }
     }
 
+    /// What it is called.
+    #[must_use]
+    pub const fn title(&self) -> &'static str {
+        match self {
+            Self::Wifi { .. } => "wpa_supplicant",
+            Self::Vpn { .. } => "strongSwan",
+            Self::Curl => "curl",
+            Self::Mail => "a mail program",
+            Self::Nss { .. } => "NSS",
+        }
+    }
+
     /// Its configuration file.
     #[must_use]
     pub const fn file(&self) -> &'static str {

@@ -6,6 +6,7 @@
 mod install;
 mod management;
 mod output;
+mod protection;
 mod using;
 
 use std::{
@@ -33,6 +34,7 @@ use lanyard_agent::{
 
 use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, TrustArgs};
 use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, RunArgs, StatusArgs, SyncArgs};
+use protection::{PROTECTION_EXAMPLE, Protection};
 use using::{USE_EXAMPLE, UseCommand};
 
 /// Longest challenge that is read, in octets.
@@ -55,7 +57,7 @@ const ENROLL_EXAMPLE: &str = "Example:
 #[derive(Debug, Subcommand)]
 pub enum DeviceCommand {
     /// Obtain a certificate by SCEP with a key made on this device
-    #[command(after_help = format!("{ENROLL_EXAMPLE}\n\n{EXIT_CODES}"))]
+    #[command(after_help = format!("{ENROLL_EXAMPLE}\n\n{PROTECTION_EXAMPLE}\n\n{EXIT_CODES}"))]
     Enroll(Box<EnrollArgs>),
     /// Go on with requests that were held, or whose answer was lost
     #[command(after_help = format!("Example:\n  lanyard device resume --retry-count 60 --retry-period 60s\n\n{EXIT_CODES}"))]
@@ -70,7 +72,7 @@ pub enum DeviceCommand {
     #[command(after_help = "Example:\n  lanyard device remove 3f9a --yes")]
     Remove(RemoveArgs),
     /// Renew an identity with a new key; the server decides whether it is time
-    #[command(after_help = format!("Example:\n  lanyard device renew --all\n\n{EXIT_CODES}"))]
+    #[command(after_help = format!("Examples:\n  lanyard device renew --all\n  lanyard device renew 3f9a --pin-file pin.txt    # a key in the TPM with a PIN\n\n{EXIT_CODES}"))]
     Renew(RenewArgs),
     /// Look at a file or link with certificates or keys, and install it
     #[command(after_help = INSTALL_EXAMPLE)]
@@ -127,6 +129,9 @@ pub struct TalkArgs {
     /// Keep a certificate that lacks names that were asked for
     #[arg(long)]
     accept_other_names: bool,
+    /// File with the PIN of a key in the TPM, - for standard input [default: typed unseen when it is needed]
+    #[arg(long, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
 }
 
 /// `lanyard device enroll`.
@@ -150,6 +155,9 @@ pub struct EnrollArgs {
     /// Kind of key
     #[arg(long, value_name = "KIND", default_value = "rsa:2048", value_parser = parse_key)]
     key: KeyKind,
+    /// Where the key is kept, and whether it may leave
+    #[arg(long, value_enum, value_name = "WHERE", default_value = "software")]
+    protection: Protection,
     #[command(flatten)]
     talk: TalkArgs,
     #[command(flatten)]
@@ -262,6 +270,7 @@ async fn enroll(args: EnrollArgs) -> Result<u8, AgentError> {
         challenge,
         san: args.san,
         key_kind: args.key,
+        protection: args.protection.into(),
         session: session(&args.talk)?,
         ..EnrollOptions::new(&args.scep, args.ca_fingerprint, args.subject)
     };
@@ -383,6 +392,7 @@ fn session(talk: &TalkArgs) -> Result<SessionOptions, AgentError> {
         retry_count: talk.retry_count,
         retry_period: talk.retry_period,
         accept_other_names: talk.accept_other_names,
+        pin: protection::pin_source(talk.pin_file.as_deref()),
         ..SessionOptions::default()
     })
 }

@@ -10,7 +10,9 @@ use axum::{
     routing::{delete, get, post, put},
 };
 
-use super::{access, audit, authority, certificates, challenges, delivery, directory, fleet, groups, nodes, pfx, replay, requests, tokens};
+use super::{
+    access, audit, authority, certificates, challenges, delivery, directory, fleet, groups, nodes, pfx, replay, requests, tokens,
+};
 use crate::{api::access::Caller, edge::listen::Peer, flow::approve::Person, state::Server};
 
 /// Largest call, in octets.

@@ -138,7 +138,8 @@ pub(super) fn bearer_view(server: &Server, user: &UserName, made: MadeHere) -> R
 
 /// The page with the passphrase and the buttons that fetch the file.
 fn file_view(server: &Server, user: &UserName, made: MadeHere, token: Option<String>) -> Result<views::File, ServerError> {
-    let mut sealed = made.files.iter().map(|file| seal(server, user, file, token.is_none())).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let mut sealed =
+        made.files.iter().map(|file| seal(server, user, file, token.is_none())).collect::<Result<Vec<_>, _>>()?.into_iter();
     let (modern, old) = (sealed.next().unwrap_or_default(), sealed.next().unwrap_or_default());
     let certificate = &made.certificate;
     Ok(views::File {
