@@ -6,8 +6,8 @@ use lanyard_model::{id::ProfileName, network::Network, time::Span};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::ServerError, ldap::settings::LdapSettings, mail::settings::MailSettings, mdm::settings::MdmSettings, oidc::settings::OidcSettings,
-    portal::settings::PortalSettings,
+    error::ServerError, ldap::settings::LdapSettings, mail::settings::MailSettings, mdm::settings::MdmSettings,
+    oidc::settings::OidcSettings, portal::settings::PortalSettings,
 };
 
 /// The configuration as read. Unknown keys refuse to start.

@@ -127,7 +127,10 @@ async fn many(arguments: &Arguments, file: &Path, results: &Path) -> ExitCode {
     let mut out = match opened {
         Ok(out) => out,
         Err(error) => {
-            return print::fail(&format!("{} cannot be made: {error}", results.display()), Some("name a file that does not exist"));
+            return print::fail(
+                &format!("{} cannot be made: {error}", results.display()),
+                Some("name a file that does not exist"),
+            );
         }
     };
     let length = u64::try_from(people.len()).unwrap_or(u64::MAX);

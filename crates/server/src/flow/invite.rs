@@ -68,7 +68,14 @@ impl Invitation {
     ///
     /// # Errors
     /// [`ServerError::Invalid`] for a life out of bounds.
-    pub fn new(server: &Server, user: UserName, gift: Gift, life: Option<Span>, sign_in: bool, by: &str) -> Result<Self, ServerError> {
+    pub fn new(
+        server: &Server,
+        user: UserName,
+        gift: Gift,
+        life: Option<Span>,
+        sign_in: bool,
+        by: &str,
+    ) -> Result<Self, ServerError> {
         let life = life.unwrap_or(LIFE);
         if !(Span::from_secs(300)..=LONGEST).contains(&life) {
             return Err(ServerError::Invalid(format!("ttl: an invitation is good for 5m to 30d, not {life}")));
@@ -82,7 +89,8 @@ impl Invitation {
     /// [`ServerError::Conflict`] where there is no portal; [`ServerError::Pki`].
     pub fn link(&self, server: &Server) -> Result<String, ServerError> {
         let portal = server.portal.as_ref();
-        let portal = portal.ok_or_else(|| ServerError::Conflict("links lead to the portal, and it is off: add [portal]".into()))?;
+        let portal =
+            portal.ok_or_else(|| ServerError::Conflict("links lead to the portal, and it is off: add [portal]".into()))?;
         let plain = serde_json::to_vec(self).map_err(|e| ServerError::Conflict(e.to_string()))?;
         let sealed = sealing::seal(&server.portal_secret, CONTEXT, &SecretBytes::new(plain))?;
         Ok(format!("{}/portal/invitation/{}", portal.url()?, URL_SAFE_NO_PAD.encode(sealed)))

@@ -106,7 +106,9 @@ pub async fn invitation(server: &Server, invitation: &Invitation, link: &str, by
     let to = address(server, &invitation.user).await?;
     let organization = &server.config.organization;
     let what = match &invitation.gift {
-        Gift::Identity { .. } => "a certificate for your device, with its key in a file. The passphrase is shown on the page and nowhere else",
+        Gift::Identity { .. } => {
+            "a certificate for your device, with its key in a file. The passphrase is shown on the page and nowhere else"
+        }
         Gift::Certificate { .. } => "a certificate",
     };
     let sign_in = if invitation.sign_in { " You have to sign in there." } else { "" };
@@ -145,23 +147,32 @@ pub async fn certificate(
         let letter = Letter {
             to: to.clone(),
             subject: format!("Certificate of {}", record.subject),
-            text: format!("Hello,\n\nattached is a certificate from {organization}:\n\n{}\nuntil {}\n", record.subject, record.not_after),
+            text: format!(
+                "Hello,\n\nattached is a certificate from {organization}:\n\n{}\nuntil {}\n",
+                record.subject, record.not_after
+            ),
             attachments: vec![form.file(server, &record, &der)],
         };
         match hand_over(server, letter, format!("certificate {serial}"), by).await {
             Ok(()) => return Ok(Sent { to, as_link: false }),
-            Err(MailError::Refused(why)) => tracing::warn!(%serial, why, "the mail server does not take the file; a link goes instead"),
+            Err(MailError::Refused(why)) => {
+                tracing::warn!(%serial, why, "the mail server does not take the file; a link goes instead")
+            }
             Err(error) => return Err(failed(error)),
         }
     }
-    let user = record.user.clone().ok_or_else(|| ServerError::Invalid("links are for users; the certificate is of none".into()))?;
+    let user =
+        record.user.clone().ok_or_else(|| ServerError::Invalid("links are for users; the certificate is of none".into()))?;
     let made = Invitation::new(server, user, Gift::Certificate { serial: serial.clone(), form }, None, false, by)?;
     let address = made.link(server)?;
     invite::audit(server, &made).await?;
     let letter = Letter {
         to: to.clone(),
         subject: format!("Certificate of {}", record.subject),
-        text: format!("Hello,\n\nthere is a certificate for you. Open this address; it works once, until {}:\n\n{address}\n", made.until),
+        text: format!(
+            "Hello,\n\nthere is a certificate for you. Open this address; it works once, until {}:\n\n{address}\n",
+            made.until
+        ),
         attachments: Vec::new(),
     };
     hand_over(server, letter, format!("a link to certificate {serial}"), by).await.map_err(failed)?;

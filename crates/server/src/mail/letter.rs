@@ -45,7 +45,8 @@ impl Letter {
         for Attachment { name, media_type, octets } in self.attachments {
             let kind = ContentType::parse(media_type).map_err(|e| e.to_string())?;
             // Base64 for text too: whatever touches the ends of lines would change a file.
-            let body = Body::new_with_encoding(octets, ContentTransferEncoding::Base64).map_err(|_| "a file has no base64".to_owned())?;
+            let body = Body::new_with_encoding(octets, ContentTransferEncoding::Base64)
+                .map_err(|_| "a file has no base64".to_owned())?;
             parts = parts.singlepart(Part::new(name).body(body, kind));
         }
         builder.multipart(parts).map_err(|e| e.to_string())

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, Request, State},
-    http::{HeaderMap, StatusCode, header::{CONTENT_DISPOSITION, CONTENT_TYPE}},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_DISPOSITION, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};

@@ -179,7 +179,8 @@ async fn a_mail_server_that_cannot_be_believed_gets_nothing() {
     ] {
         let changed = section.replace(from, to);
         assert_ne!(changed, section);
-        let config = format!("organization = \"x\"\nurl = \"http://x\"\n{changed}[listen]\nhttp = \"[::]:1\"\nhttps = \"[::]:2\"\n");
+        let config =
+            format!("organization = \"x\"\nurl = \"http://x\"\n{changed}[listen]\nhttp = \"[::]:1\"\nhttps = \"[::]:2\"\n");
         let refused = Config::from_text(&config, std::path::Path::new("lanyard.toml")).unwrap_err();
         assert!(refused.to_string().contains(problem), "{refused}");
     }
