@@ -112,6 +112,8 @@ pub enum AuditKind {
     Invited,
     /// A mail was handed to the mail server.
     MailSent,
+    /// A policy was exported for a device.
+    ProfileExported,
 }
 
 /// The stored word, such as `request-denied`.

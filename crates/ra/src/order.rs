@@ -8,7 +8,7 @@ use lanyard_model::{
     key::KeyKind,
     name::DistinguishedName,
     san::SubjectAltName,
-    template::{Template, Usages},
+    template::{Archival, Template, Usages},
     time::Span,
 };
 
@@ -141,7 +141,14 @@ pub(crate) fn usable<'p>(
         return Err(Refusal::new(Reason::TemplateNotInProfile, detail));
     }
     if !compiled.template.protocols.contains(&protocol) {
-        let detail = format!("template {template} may not be used by {protocol}");
+        let archived = compiled.template.archival == Archival::Required;
+        let detail = match archived {
+            true => format!(
+                "template {template} may not be used by {protocol}: its keys are made and archived by the server, so order a PFX file with \
+                'lanyard cert issue --pfx', or at the portal"
+            ),
+            false => format!("template {template} may not be used by {protocol}"),
+        };
         return Err(Refusal::new(Reason::ProtocolNotAllowed, detail));
     }
     Ok(compiled)

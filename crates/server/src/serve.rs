@@ -144,6 +144,7 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         access: Access::default(),
         outbox: Outbox::new(derive(b"lanyard-notices-v1")),
         fleet_secret: derive(b"lanyard-fleet-v1"),
+        archive_secret: derive(b"lanyard-key-archive-v1"),
         portal_secret: derive(b"lanyard-portal-v1"),
         mdm,
         portal,

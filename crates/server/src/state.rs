@@ -88,6 +88,8 @@ pub struct Server {
     pub outbox: Outbox,
     /// Seals what managed devices' sessions, jobs and sign-ins keep.
     pub fleet_secret: SecretBytes,
+    /// Seals archived keys.
+    pub archive_secret: SecretBytes,
     /// Seals what the portal gives to browsers.
     pub portal_secret: SecretBytes,
     /// Windows management, where it is on.

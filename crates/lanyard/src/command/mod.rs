@@ -18,6 +18,7 @@ pub mod invite;
 pub mod node;
 pub mod pfx;
 pub mod policy;
+pub mod recovery;
 pub mod request;
 pub mod serve;
 pub mod store;

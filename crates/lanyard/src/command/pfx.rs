@@ -1,6 +1,12 @@
-//! `lanyard cert issue --pfx`.
+//! `lanyard cert issue --pfx` and `--mail`.
 
-use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path, process::ExitCode};
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lanyard_server::api::types::{Pfx, PfxMade};
@@ -8,40 +14,66 @@ use lanyard_server::api::types::{Pfx, PfxMade};
 use super::{certificate::refused, challenge::OrderArguments};
 use crate::{admin::Target, print};
 
+/// A file for keys that did not exist before.
+pub struct NewFile {
+    file: File,
+    path: PathBuf,
+}
+
+/// Makes it, before anything is issued: a file that cannot be written would lose the key.
+pub fn new_file(path: &Path) -> Result<NewFile, ExitCode> {
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.map(|file| NewFile { file, path: path.to_owned() }).map_err(|error| {
+        print::fail(&format!("{} cannot be made: {error}", path.display()), Some("name a file that does not exist"))
+    })
+}
+
+impl NewFile {
+    /// Writes base64 into it and prints the passphrase.
+    pub fn keep(mut self, octets: &str, passphrase: &str, what: &str) -> ExitCode {
+        let written = STANDARD.decode(octets).map_err(|e| e.to_string());
+        let written = written.and_then(|octets| {
+            let written = self.file.write_all(&octets).and_then(|()| self.file.sync_all());
+            written.map_err(|e| e.to_string())
+        });
+        let shown = self.path.display();
+        match written {
+            Ok(()) => {
+                print::line(passphrase);
+                print::remark(&format!("{shown} {what}; the passphrase above opens it"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => print::fail(&format!("{shown} cannot be written: {error}"), None),
+        }
+    }
+
+    /// Nothing came of it.
+    pub fn remove(self) {
+        let _ = fs::remove_file(self.path);
+    }
+}
+
 /// Orders key and certificate, writes the file and prints the passphrase.
 pub async fn issue(target: &Target, order: OrderArguments, path: &Path, old: bool) -> ExitCode {
-    // Before anything is issued: a file that cannot be written would lose the key.
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = match file {
+    let file = match new_file(path) {
         Ok(file) => file,
+        Err(code) => return code,
+    };
+    match target.post::<_, PfxMade>("/pfx", &Pfx { order: order.into_order(), old, mail: false }).await {
+        Ok(PfxMade { file: Some(octets), passphrase: Some(passphrase), request, history, .. }) => {
+            let serial = request.certificate.unwrap_or_default();
+            let earlier = if history > 0 { format!(" and {history} earlier one(s)") } else { String::new() };
+            file.keep(&octets, &passphrase, &format!("has the key of certificate {serial}{earlier}"))
+        }
+        Ok(PfxMade { request, .. }) => {
+            file.remove();
+            refused(target, &request)
+        }
         Err(error) => {
-            return print::fail(&format!("{} cannot be made: {error}", path.display()), Some("name a file that does not exist"));
+            file.remove();
+            error.report()
         }
-    };
-    let made = target.post::<_, PfxMade>("/pfx", &Pfx { order: order.into_order(), old, mail: false }).await;
-    let end = match made {
-        Ok(PfxMade { file: Some(octets), passphrase: Some(passphrase), request, .. }) => {
-            let written = STANDARD.decode(octets).map_err(|e| e.to_string());
-            let written =
-                written.and_then(|octets| file.write_all(&octets).and_then(|()| file.sync_all()).map_err(|e| e.to_string()));
-            match written {
-                Ok(()) => {
-                    print::line(&passphrase);
-                    let serial = request.certificate.unwrap_or_default();
-                    print::remark(&format!(
-                        "{} has the key of certificate {serial}; the passphrase above opens it",
-                        path.display()
-                    ));
-                    return ExitCode::SUCCESS;
-                }
-                Err(error) => print::fail(&format!("{} cannot be written: {error}", path.display()), None),
-            }
-        }
-        Ok(PfxMade { request, .. }) => refused(target, &request),
-        Err(error) => error.report(),
-    };
-    let _ = fs::remove_file(path);
-    end
+    }
 }
 
 /// Orders key and certificate, has the file sent to the user and prints the passphrase.

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
-use lanyard_server::api::types::Named;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use clap::{Subcommand, ValueEnum};
+use lanyard_server::api::types::{Export, Exported, Named};
 
 use crate::{
     admin::{Target, encode},
@@ -55,6 +56,27 @@ pub enum ProfileCommand {
         Exits with 1 when somebody would be refused or held. Nothing is changed, outside services are not asked, and templates are tried in \
         the same way.")]
     Check(super::trial::Check),
+    /// Write a fleet policy (DIR/fleet/NAME.toml) for a device that is not managed, signed; its challenges are made now and are good once.
+    #[command(
+        after_help = "Example:\n  lanyard profile export --dir ca wifi --platform apple --user user1 --device phone-1 > wifi.mobileconfig\n\n\
+        apple: a configuration profile with certificates, SCEP, Wi-Fi and mail. linux, android: JSON. Both are CMS SignedData (DER), signed by \
+        the\nregistration certificate."
+    )]
+    Export {
+        #[command(flatten)]
+        target: Target,
+        /// Name of the fleet policy.
+        name: String,
+        /// Kind of device.
+        #[arg(long)]
+        platform: Platform,
+        /// User on record.
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// Device on record.
+        #[arg(long, value_name = "ID")]
+        device: Option<String>,
+    },
     /// Print a profile's file.
     #[command(after_help = "Example:\n  lanyard profile show --dir ca legacy")]
     Show {
@@ -69,6 +91,17 @@ pub enum ProfileCommand {
         #[command(flatten)]
         target: Target,
     },
+}
+
+/// Kind of device.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Platform {
+    /// iPhone, iPad, Mac.
+    Apple,
+    /// The agent.
+    Linux,
+    /// The agent.
+    Android,
 }
 
 /// Runs a template command.
@@ -86,6 +119,23 @@ pub async fn run_profile(command: ProfileCommand) -> ExitCode {
         ProfileCommand::List { target, json } => list(&target, "/profiles", json).await,
         ProfileCommand::Show { target, name } => show(&target, &format!("/profiles/{}", encode(&name))).await,
         ProfileCommand::Check(check) => super::trial::run(check).await,
+        ProfileCommand::Export { target, name, platform, user, device } => {
+            let platform = match platform {
+                Platform::Apple => "apple",
+                Platform::Linux => "linux",
+                Platform::Android => "android",
+            };
+            let wanted = Export { platform: platform.to_owned(), user, device };
+            let made = target.post::<_, Exported>(&format!("/fleet-policies/{}/export", encode(&name)), &wanted).await;
+            match made.map(|made| STANDARD.decode(made.file)) {
+                Ok(Ok(octets)) => {
+                    print::bytes(&octets);
+                    ExitCode::SUCCESS
+                }
+                Ok(Err(error)) => print::fail(&format!("the answer cannot be read: {error}"), None),
+                Err(error) => error.report(),
+            }
+        }
         ProfileCommand::Reload { target } => reload(&target).await,
     }
 }

@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
     http::Extensions,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use lanyard_model::id::{DeviceId, UserName};
 use lanyard_ra::order::ChallengeOrder;
 
@@ -14,10 +15,14 @@ use super::{
     challenges::field,
     problem::ApiResult,
     router::actor,
-    types::{Invite, Invited, SendCertificate, Sent},
+    types::{Export, Exported, Invite, Invited, SendCertificate, Sent},
 };
 use crate::{
-    flow::{invite, send},
+    error::ServerError,
+    flow::{
+        export::{self, Platform},
+        invite, send,
+    },
     state::Server,
 };
 
@@ -51,4 +56,23 @@ pub async fn send_certificate(
     let serial = field("serial", &serial)?;
     let sent = send::certificate(&server, &serial, wanted.form, (wanted.to, wanted.link), &actor(&extensions)).await?;
     Ok(Json(Sent { to: sent.to, as_link: sent.as_link }))
+}
+
+/// `POST /fleet-policies/{name}/export`.
+pub async fn export(
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+    extensions: Extensions,
+    Json(wanted): Json<Export>,
+) -> ApiResult<Exported> {
+    let platform = match wanted.platform.as_str() {
+        "apple" => Platform::Apple,
+        "linux" => Platform::Linux,
+        "android" => Platform::Android,
+        _ => return Err(ServerError::Invalid("platform: apple, linux or android".into())),
+    };
+    let user = wanted.user.as_deref().map(|text| field("user", text)).transpose()?;
+    let device = wanted.device.as_deref().map(|text| field("device", text)).transpose()?;
+    let made = export::export(&server, &field("name", &name)?, platform, (user, device), &actor(&extensions)).await?;
+    Ok(Json(Exported { file: STANDARD.encode(made) }))
 }

@@ -18,6 +18,7 @@ pub mod groups;
 pub mod nodes;
 pub mod pfx;
 pub mod problem;
+pub mod recoveries;
 pub mod replay;
 pub mod requests;
 pub mod router;

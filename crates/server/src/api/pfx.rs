@@ -41,7 +41,7 @@ pub async fn create(State(server): State<Arc<Server>>, extensions: Extensions, J
         Made::File(made) => made,
         Made::Refused(id) => {
             let request = super::requests::describe_by_id(&server, id).await?;
-            return Ok(Json(PfxMade { request, file: None, sent: None, passphrase: None, certificate: None }));
+            return Ok(Json(PfxMade { request, file: None, history: 0, sent: None, passphrase: None, certificate: None }));
         }
     };
     let sent = match user.filter(|_| mail) {
@@ -53,6 +53,7 @@ pub async fn create(State(server): State<Arc<Server>>, extensions: Extensions, J
     Ok(Json(PfxMade {
         request: super::requests::describe_by_id(&server, made.request).await?,
         file: sent.is_none().then(|| STANDARD.encode(made.files.concat())),
+        history: made.history,
         sent: sent.map(|sent| Sent { to: sent.to, as_link: sent.as_link }),
         passphrase: (!lost).then(|| made.passphrase.expose().to_owned()),
         certificate: (!lost).then(|| pem::encode(pem::CERTIFICATE, made.certificate.der())),

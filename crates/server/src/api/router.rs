@@ -11,7 +11,8 @@ use axum::{
 };
 
 use super::{
-    access, audit, authority, certificates, challenges, delivery, directory, fleet, groups, nodes, pfx, replay, requests, tokens,
+    access, audit, authority, certificates, challenges, delivery, directory, fleet, groups, nodes, pfx, recoveries, replay,
+    requests, tokens,
 };
 use crate::{api::access::Caller, edge::listen::Peer, flow::approve::Person, state::Server};
 
@@ -35,6 +36,10 @@ fn calls() -> Router<Arc<Server>> {
     Router::new()
         .route("/challenges", post(challenges::create))
         .route("/certificates", get(certificates::list).post(certificates::issue))
+        .route("/fleet-policies/{name}/export", post(delivery::export))
+        .route("/recoveries", get(recoveries::list).post(recoveries::ask))
+        .route("/recoveries/{id}/approve", post(recoveries::approve))
+        .route("/recoveries/{id}/carry-out", post(recoveries::carry_out))
         .route("/invitations", post(delivery::create))
         .route("/certificates/{serial}/send", post(delivery::send_certificate))
         .route("/pfx", post(pfx::create))

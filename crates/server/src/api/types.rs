@@ -96,6 +96,78 @@ pub struct Sent {
     pub as_link: bool,
 }
 
+/// Asks for a fleet policy in the form of a platform.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Export {
+    /// `apple`, `linux` or `android`.
+    pub platform: String,
+    /// User on record.
+    pub user: Option<String>,
+    /// Device on record.
+    pub device: Option<String>,
+}
+
+/// A signed file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Exported {
+    /// The file, base64.
+    pub file: String,
+}
+
+/// Asks for archived keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AskRecovery {
+    /// User.
+    pub user: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A wish to have archived keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Recovery {
+    /// Id.
+    pub id: String,
+    /// Whose keys.
+    pub user: String,
+    /// Why.
+    pub reason: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: String,
+    /// Until when it may be carried out.
+    pub until: String,
+    /// Who agreed.
+    pub approved_by: Option<String>,
+    /// When the keys were given out.
+    pub given_out_at: Option<String>,
+}
+
+/// In what form archived keys are wanted.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CarryOut {
+    /// Whether the file is to be read by old programs, which know 3DES only.
+    pub old: bool,
+}
+
+/// Archived keys.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Recovered {
+    /// PKCS#12, base64.
+    pub file: String,
+    /// Keys in it.
+    pub keys: usize,
+    /// What opens it, shown this once.
+    pub passphrase: String,
+}
+
 /// Orders an identity with its key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -117,6 +189,9 @@ pub struct PfxMade {
     /// PKCS#12, base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Earlier keys in the file.
+    #[serde(default)]
+    pub history: usize,
     /// How it went by mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Sent>,

@@ -5,6 +5,7 @@
 pub mod administrate;
 pub mod adopt;
 pub mod approve;
+pub mod archive;
 pub mod ask;
 pub mod audit_chain;
 pub mod belongings;
@@ -21,6 +22,7 @@ pub mod device_renewal;
 pub mod device_sign_in;
 pub mod enroll;
 pub mod expire;
+pub mod export;
 mod finish;
 pub mod fleet;
 pub mod fleet_watch;

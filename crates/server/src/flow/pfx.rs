@@ -1,5 +1,5 @@
 //! Identities that come with their key: the server makes the key, issues through the one gate, and gives out a PKCS#12 file with a fresh
-//! passphrase. The key is forgotten with the answer.
+//! passphrase. The key is forgotten with the answer, unless its template archives it.
 
 use lanyard_model::{
     enroll::{EnrollRequest, Protocol, RequestSigner, RequestedContent},
@@ -15,11 +15,11 @@ use lanyard_pki::{
     pkcs12::{Entry, Protection},
 };
 use lanyard_ra::{
-    decide::{Facts, decide_made_here, may_order, permitted},
+    decide::{Decision, Facts, decide_made_here, may_order, permitted},
     order::ChallengeOrder,
 };
 
-use super::{challenge::with_records, enroll::carry_out, outcome::Outcome};
+use super::{archive, challenge::with_records, enroll::carry_out, outcome::Outcome};
 use crate::{error::ServerError, state::Server};
 
 /// Signs of passphrases: 32 that nobody confuses.
@@ -84,9 +84,12 @@ pub async fn make(
         may_order(&order, person, &policy)?;
     }
     let binding = permitted(&order, &policy, Protocol::Pfx)?;
-    if policy.templates.find(&binding.template).is_some_and(|template| template.archival != Archival::Never) {
-        return Err(ServerError::Conflict(format!("template {} archives keys", binding.template)));
-    }
+    let archives = policy.templates.find(&binding.template).is_some_and(|template| template.archival == Archival::Required);
+    let owner = match (&binding.user, archives) {
+        (Some(owner), true) => Some(owner.clone()),
+        (None, true) => return Err(ServerError::Invalid("user: an archived key is somebody's; name the user".into())),
+        (_, false) => None,
+    };
     let kind = binding.key;
     let key = blocking(move || Ok(software::generate(kind)?)).await?;
     let public = software::SoftwareSigner::from_pkcs8(&key)?.public_key().clone();
@@ -123,36 +126,52 @@ pub async fn make(
     let facts =
         Facts { user: order.user.clone(), device: order.device.clone(), groups: order.groups.clone(), ..Facts::default() };
     let decision = decide_made_here(&request, &order, &facts, &policy, now);
+    if let (Some(owner), Decision::Grant(_)) = (&owner, &decision) {
+        archive::keep(server, owner, request.id, (&key, request.content.key.digest), &orderer.actor()).await?;
+    }
     let context = RequestContext { peer: Some(orderer.actor()), ..RequestContext::default() };
     let der = match carry_out(server, &request, &context, decision, None).await? {
         Outcome::Issued { der, .. } => der,
         Outcome::Pending | Outcome::Refused { .. } => return Ok(Made::Refused(request.id)),
     };
     let certificate = Certificate::decode(&der)?;
-    let (files, passphrase) = write(server, key, certificate.clone(), protections.to_vec()).await?;
-    Ok(Made::File(Box::new(MadeHere { request: request.id, certificate, files, history: 0, passphrase })))
+    let mut keys = vec![(key, certificate.clone())];
+    if let Some(owner) = &owner {
+        keys.extend(archive::keys_of(server, owner, Some(request.content.key.digest)).await?);
+    }
+    let history = keys.len().saturating_sub(1);
+    let (files, passphrase) = write(server, keys, protections.to_vec()).await?;
+    Ok(Made::File(Box::new(MadeHere { request: request.id, certificate, files, history, passphrase })))
 }
 
-/// Files of a key, its certificate and the certificates above, under one fresh passphrase.
-async fn write(
+/// Files of keys, their certificates and the certificates above the first, under one fresh passphrase.
+pub(super) async fn write(
     server: &Server,
-    key: SecretBytes,
-    certificate: Certificate,
+    keys: Vec<(SecretBytes, Certificate)>,
     protections: Vec<Protection>,
 ) -> Result<(Vec<Vec<u8>>, SecretText), ServerError> {
     let passphrase = passphrase()?;
     let ring = server.keyring.get();
-    let issuer = ring.issuer_of(&certificate).map(|authority| authority.name().clone());
+    let issuer = keys.first().and_then(|(_, certificate)| ring.issuer_of(certificate)).map(|authority| authority.name().clone());
     let chain: Vec<Certificate> = issuer.map(|name| ring.chain(&name).into_iter().cloned().collect()).unwrap_or_default();
     let secret = SecretText::new(passphrase.expose().to_owned());
     let files = blocking(move || {
-        let name = certificate.subject().map(|subject| subject.to_string()).unwrap_or_default();
+        let named = |(key, certificate)| (key, name_of(&certificate), certificate);
+        let named: Vec<(SecretBytes, String, Certificate)> = keys.into_iter().map(named).collect();
+        let entries = named.iter().map(|(pkcs8, name, certificate)| Entry { pkcs8, certificate, name });
+        let entries: Vec<Entry<'_>> = entries.collect();
         let others: Vec<&Certificate> = chain.iter().collect();
-        let entries = [Entry { pkcs8: &key, certificate: &certificate, name: &name }];
         let files = protections.into_iter().map(|protection| protection.encode(&entries, &others, &secret));
         Ok(files.collect::<Result<Vec<_>, _>>()?)
     });
     Ok((files.await?, passphrase))
+}
+
+/// What people see of it in a list: the subject, and until when.
+fn name_of(certificate: &Certificate) -> String {
+    let subject = certificate.subject().map(|subject| subject.to_string()).unwrap_or_default();
+    let until = certificate.validity().map(|(_, until)| until.to_string()).unwrap_or_default();
+    format!("{subject} ({})", until.get(..10).unwrap_or_default())
 }
 
 /// 100 random bits in four groups that can be read out and typed.

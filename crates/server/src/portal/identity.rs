@@ -33,9 +33,11 @@ use super::{
 };
 use crate::{
     api::types::digest,
+    delivery::apple::MEDIA_TYPE,
     error::ServerError,
     flow::{
         challenge as challenges,
+        export::one_identity,
         pfx::{self, Made, MadeHere, Orderer},
     },
     state::Server,
@@ -201,18 +203,27 @@ pub async fn challenge(State(server): State<Arc<Server>>, request: Request) -> R
     }
 }
 
+async fn fresh(
+    server: &Server,
+    user: &UserName,
+    order: ChallengeOrder,
+    device: Option<DeviceId>,
+) -> Result<challenges::NewChallenge, ServerError> {
+    count(server, user).await?;
+    let mut order = challenges::with_records(server, order, Some(user.clone()), device).await?;
+    may_order(&order, user, &server.policy())?;
+    // Nobody approves an own order, whatever else they are.
+    order.ordered_by = Some(format!("user:{user}"));
+    challenges::create_for(server, order, &format!("portal:{user}")).await
+}
+
 async fn mint(
     server: &Server,
     user: &UserName,
     order: ChallengeOrder,
     device: Option<DeviceId>,
 ) -> Result<views::Challenge, ServerError> {
-    count(server, user).await?;
-    let mut order = challenges::with_records(server, order, Some(user.clone()), device).await?;
-    may_order(&order, user, &server.policy())?;
-    // Nobody approves an own order, whatever else they are.
-    order.ordered_by = Some(format!("user:{user}"));
-    let made = challenges::create_for(server, order, &format!("portal:{user}")).await?;
+    let made = fresh(server, user, order, device).await?;
     let binding = &made.binding;
     Ok(views::Challenge {
         subject: binding.subject.to_string(),
@@ -222,4 +233,21 @@ async fn mint(
         challenge: made.text.expose().to_owned(),
         until: made.expires_at.to_string(),
     })
+}
+
+/// `POST /portal/apple`: a profile with which an iPhone, iPad or Mac makes its key and fetches the certificate; its challenge is made now.
+pub async fn apple(State(server): State<Arc<Server>>, request: Request) -> Response {
+    let (session, fields) = match form(&server, request, MAX_FILE_FORM).await {
+        Ok(sent) => sent,
+        Err(response) => return response,
+    };
+    let Some(Wanted { order, device }) = wanted(&fields) else { return StatusCode::BAD_REQUEST.into_response() };
+    let made = match fresh(&server, session.name(), order, device).await {
+        Ok(made) => one_identity(&server, made),
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(profile) => attachment(MEDIA_TYPE, "identity.mobileconfig", profile),
+        Err(error) => guard::failed(&error, server.now()),
+    }
 }

@@ -35,6 +35,7 @@ pub fn router(server: &Server) -> Router<Arc<Server>> {
         .route("/portal/challenge", post(identity::challenge))
         .route("/portal/invitation/{text}", get(invitation::page).post(invitation::fetch))
         .route("/portal/invitation-file", post(invitation::file))
+        .route("/portal/apple", post(identity::apple))
         .route("/portal/lost", get(lost::ask).post(lost::report))
         .layer(from_fn(guard::guard))
 }

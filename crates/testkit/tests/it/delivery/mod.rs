@@ -1,6 +1,8 @@
 //! The ways in which certificates reach people without a management server.
 
+mod encrypted_mail;
 mod mail;
 mod pfx;
+mod platforms;
 mod portal;
 mod support;
