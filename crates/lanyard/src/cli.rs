@@ -5,8 +5,8 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, group, init, node, policy, request, serve,
-    store, token,
+    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, group, init, invite, node, policy, request,
+    serve, store, token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
@@ -66,6 +66,8 @@ enum Command {
     /// The devices, seen from the server: records, management, what is really on them.
     #[command(subcommand)]
     Fleet(fleet::FleetCommand),
+    /// Invite people to fetch a certificate at the portal, by a link that works once.
+    Invite(invite::Arguments),
     /// Make, list and revoke API tokens: for an MDM that makes challenges, or an administrator elsewhere.
     #[command(subcommand)]
     Token(token::Command),
@@ -112,6 +114,7 @@ pub fn main() -> ExitCode {
             Command::User(command) => directory::run_user(command).await,
             Command::Group(command) => group::run(command).await,
             Command::Fleet(command) => fleet::run(command).await,
+            Command::Invite(arguments) => invite::run(arguments).await,
             Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,
             Command::Node(command) => node::run(command).await,

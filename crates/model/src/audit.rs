@@ -94,6 +94,24 @@ pub enum AuditKind {
     JobEnded,
     /// A managed device has not renewed its identity although it had two tries.
     DeviceOverdue,
+    /// Somebody signed in at the portal.
+    SignedIn,
+    /// Somebody was not let into the portal.
+    SignInRefused,
+    /// A person reported a device or a certificate lost.
+    ReportedLost,
+    /// A private key that the server made was sealed and kept.
+    KeyArchived,
+    /// Somebody wants archived keys.
+    RecoveryAsked,
+    /// Another person agreed.
+    RecoveryApproved,
+    /// Archived keys were given out.
+    KeysRecovered,
+    /// Somebody was invited to fetch a certificate.
+    Invited,
+    /// A mail was handed to the mail server.
+    MailSent,
 }
 
 /// The stored word, such as `request-denied`.

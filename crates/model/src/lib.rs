@@ -5,6 +5,7 @@
 //!
 //! Must never enter: parsing of wire formats, sockets, files, the clock.
 
+pub mod archive;
 pub mod audit;
 pub mod authority;
 pub mod certificate;

@@ -71,6 +71,9 @@ pub struct Profile {
     /// Groups whose users and devices may have certificates here; empty means that everybody may.
     #[serde(default)]
     pub groups: Vec<GroupName>,
+    /// Templates of this profile that people may ask for themselves at the portal, for themselves and their devices; empty: none.
+    #[serde(default)]
+    pub portal: Vec<TemplateName>,
     /// Policy modules, asked in this order once the built-in rules said yes.
     #[serde(default, rename = "module")]
     pub modules: Vec<ModuleConfig>,

@@ -136,6 +136,12 @@ reasons! {
     /// The device is gone.
     DeviceUnknown = "ra.device-unknown", "The device is not on record.",
         "add the device, or create a challenge for another one";
+    /// The device is somebody else's, or nobody's.
+    DeviceOfAnother = "ra.device-of-another", "The device is not on record as this person's.",
+        "correct the owner in the device record if that is right";
+    /// People may not ask for this template themselves.
+    PortalNotAllowed = "ra.portal-not-allowed", "People may not ask for this template themselves.",
+        "list the template under 'portal' in the profile if they shall, or let an administrator order it";
     /// The device is blocked.
     DeviceBlocked = "ra.device-blocked", "The device is blocked.",
         "unblock the device with 'lanyard fleet unblock' if that is right";

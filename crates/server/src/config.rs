@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::Path};
 use lanyard_model::{id::ProfileName, network::Network, time::Span};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::ServerError, ldap::settings::LdapSettings, mdm::settings::MdmSettings, oidc::settings::OidcSettings};
+use crate::{
+    error::ServerError, ldap::settings::LdapSettings, mail::settings::MailSettings, mdm::settings::MdmSettings,
+    oidc::settings::OidcSettings, portal::settings::PortalSettings,
+};
 
 /// The configuration as read. Unknown keys refuse to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +42,12 @@ pub struct Config {
     /// Windows enrolment and management; absent means that it is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mdm: Option<MdmSettings>,
+    /// Mail server; absent means that nothing is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailSettings>,
+    /// The people's page; absent means that it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<PortalSettings>,
     /// OpenID Connect provider at which people sign in; absent means that they sign in here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc: Option<OidcSettings>,
@@ -172,6 +181,12 @@ impl Config {
         if let Some(oidc) = &config.oidc {
             oidc.check().map_err(fault)?;
         }
+        if let Some(mail) = &config.mail {
+            mail.check().map_err(fault)?;
+        }
+        if let Some(portal) = &config.portal {
+            portal.check().map_err(fault)?;
+        }
         if let Some(mdm) = &config.mdm {
             mdm.check().map_err(fault)?;
             if config.listen.mdm.is_none() {
@@ -242,6 +257,14 @@ trusted = [{trusted}]
 # The field in which they name the client.
 field = "{field}"
 
+{portal}# The mail server for invitations and certificates; docs/guides/mail.md has every key.
+# [mail]
+# server = "mail.example.org"
+# ca-file = "mail-ca.pem"
+# from = "Example PKI <pki@example.org>"
+# user-name = "lanyard"
+# password-file = "mail.secret"
+
 # An OpenID Connect provider at which people sign in instead of here; docs/guides/windows-devices.md has every key.
 # [oidc]
 # issuer = "https://id.example.org"
@@ -285,6 +308,7 @@ field = "{field}"
             wrong_window = self.limits.wrong_challenge_window,
             trusted = self.proxies.trusted.iter().map(|n| quote(&n.to_string())).collect::<Vec<_>>().join(", "),
             field = self.proxies.field,
+            portal = self.portal.as_ref().map(PortalSettings::to_commented_text).unwrap_or_default(),
             mdm = self.mdm.as_ref().map(MdmSettings::to_commented_text).unwrap_or_default(),
         )
     }
@@ -311,6 +335,8 @@ mod tests {
             ldap: None,
             mdm: Some(MdmSettings::default()),
             oidc: None,
+            mail: None,
+            portal: Some(PortalSettings::default()),
         }
     }
 

@@ -85,6 +85,9 @@ pub enum ServerError {
     /// The directory cannot be asked, or answers oddly.
     #[error("the directory: {0}")]
     Directory(String),
+    /// The mail server cannot be reached, or refuses a mail.
+    #[error("mail: {0}")]
+    Mail(String),
     /// Policy.
     #[error(transparent)]
     Policy(#[from] RaError),
@@ -117,6 +120,7 @@ impl ServerError {
             Self::Tls(_) => "server.tls",
             Self::Module { source, .. } => source.code(),
             Self::Directory(_) => "server.directory",
+            Self::Mail(_) => "server.mail",
             Self::Policy(error) => error.code(),
             Self::Authority(error) => error.code(),
             Self::Store(error) => error.code(),

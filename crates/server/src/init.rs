@@ -40,6 +40,7 @@ use crate::{
     flow::service_certificate,
     installation::{Installation, create_dir, create_file},
     mdm::settings::MdmSettings,
+    portal::settings::PortalSettings,
 };
 
 /// Id of the sealed master secret that challenge keys and other server secrets are derived from.
@@ -182,6 +183,8 @@ fn config(plan: &Plan) -> Config {
         ldap: None,
         mdm: Some(MdmSettings::default()),
         oidc: None,
+        mail: None,
+        portal: Some(PortalSettings::default()),
     }
 }
 

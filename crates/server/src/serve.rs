@@ -37,9 +37,14 @@ use crate::{
     jobs::{leadership::Leadership, outbox, runner},
     keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
-    mdm::Mdm,
+    mail::Mailer,
+    mdm::{
+        Mdm,
+        attempts::{PasswordGate, WRONG_PASSWORDS},
+    },
     oidc::Oidc,
     policy_files,
+    portal::Portal,
     state::Server,
     telemetry::Telemetry,
 };
@@ -121,7 +126,10 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         let fault = |problem| ServerError::Config { path: installation.config(), problem };
         mdm.check_against(&rules.policy).map_err(fault)?;
     }
+    let mail = config.mail.as_ref().map(|settings| Mailer::new(settings, installation.dir())).transpose()?;
+    let portal = config.portal.as_ref().map(Portal::new);
     let throttle = Throttle::new(&config.limits);
+    let passwords = PasswordGate::new(config.mdm.as_ref().map_or(WRONG_PASSWORDS, |mdm| mdm.wrong_passwords));
     Ok(Arc::new(Server {
         installation,
         config,
@@ -136,7 +144,11 @@ pub async fn open_on(dir: &Path, unseal: Unseal, clock: Arc<dyn Clock>, listen: 
         access: Access::default(),
         outbox: Outbox::new(derive(b"lanyard-notices-v1")),
         fleet_secret: derive(b"lanyard-fleet-v1"),
+        portal_secret: derive(b"lanyard-portal-v1"),
         mdm,
+        portal,
+        mail,
+        passwords,
         ldap,
         oidc,
         telemetry: Telemetry::default(),
@@ -190,6 +202,9 @@ pub async fn start(server: Arc<Server>) -> Result<Running, ServerError> {
     let mdm_address = mdm.as_ref().map(address).transpose()?;
     if let (Some(mdm), Some(address)) = (&server.mdm, mdm_address) {
         mdm.listening(&server.config, https_address.port(), address.port());
+    }
+    if let Some(portal) = &server.portal {
+        portal.listening(&server.config, https_address.port());
     }
     // After a long rest the server certificate may have ended; without one there is nothing to accept with.
     runner::lead_if_needed(&server).await?;

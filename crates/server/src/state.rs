@@ -26,9 +26,11 @@ use crate::{
     jobs::leadership::Leadership,
     keyring::{CurrentKeyring, ISSUING, Keyring},
     ldap::Ldap,
-    mdm::Mdm,
+    mail::Mailer,
+    mdm::{Mdm, attempts::PasswordGate},
     modules::Modules,
     oidc::Oidc,
+    portal::Portal,
     telemetry::Telemetry,
 };
 
@@ -86,8 +88,16 @@ pub struct Server {
     pub outbox: Outbox,
     /// Seals what managed devices' sessions, jobs and sign-ins keep.
     pub fleet_secret: SecretBytes,
+    /// Seals what the portal gives to browsers.
+    pub portal_secret: SecretBytes,
     /// Windows management, where it is on.
     pub mdm: Option<Mdm>,
+    /// The people's page, where it is on.
+    pub portal: Option<Portal>,
+    /// The mail server, where one is configured.
+    pub mail: Option<Mailer>,
+    /// Counts and turns of passwords.
+    pub passwords: PasswordGate,
     /// The directory, where one is configured.
     pub ldap: Option<Ldap>,
     /// Where people sign in, if not here.

@@ -4,6 +4,7 @@
 
 use async_trait::async_trait;
 use lanyard_model::{
+    archive::{ArchivedKey, Recovery},
     audit::{AuditEvent, AuditHead, AuditRecord, ChainVerdict},
     authority::{AuthorityRecord, CrlEntry, CrlRecord, SealedKey},
     certificate::{CertificateRecord, CertificateStatus, Revocation},
@@ -245,6 +246,10 @@ pub trait CertificateStore: Send + Sync {
     async fn load_certificate(&self, issuer: &AuthorityName, serial: &SerialNumber) -> Result<Option<CertificateRecord>>;
     /// Finds certificates by serial number whoever issued them.
     async fn find_certificates(&self, serial: &SerialNumber) -> Result<Vec<CertificateRecord>>;
+    /// The newest certificates of a user, at most `limit`.
+    async fn certificates_of_user(&self, user: &UserName, limit: u32) -> Result<Vec<CertificateRecord>>;
+    /// The newest certificates of a device, at most `limit`.
+    async fn certificates_of_device(&self, device: &DeviceId, limit: u32) -> Result<Vec<CertificateRecord>>;
     /// Lists certificates, newest first.
     async fn list_certificates(&self, filter: CertificateFilter) -> Result<Vec<CertificateRecord>>;
     /// Looks for a text among the newest certificates, as far as one call goes: 50,000 of them. No index serves it, because every issuance would
@@ -384,6 +389,8 @@ pub trait DirectoryStore: Send + Sync {
     async fn load_device(&self, id: &DeviceId) -> Result<Option<Device>>;
     /// Lists devices by id.
     async fn list_devices(&self) -> Result<Vec<Device>>;
+    /// The devices that are a user's on record.
+    async fn devices_of_user(&self, user: &UserName) -> Result<Vec<Device>>;
     /// A setting of the installation.
     async fn load_setting(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Saves a setting.
@@ -545,6 +552,21 @@ pub struct Raise {
     pub most: i64,
 }
 
+/// Archived keys, and who got them back.
+#[async_trait]
+pub trait ArchiveStore: Send + Sync {
+    /// Keeps a key.
+    async fn save_archived_key(&self, key: ArchivedKey, audit: AuditEvent) -> Result<()>;
+    /// The keys of a user, oldest first.
+    async fn archived_keys_of(&self, user: &UserName) -> Result<Vec<ArchivedKey>>;
+    /// Adds a recovery, or changes one that still is as it was `seen`; `false` when it is not.
+    async fn save_recovery(&self, recovery: Recovery, seen: Option<u64>, audit: AuditEvent) -> Result<bool>;
+    /// A recovery and its revision.
+    async fn load_recovery(&self, id: RequestId) -> Result<Option<(Recovery, u64)>>;
+    /// The newest recoveries.
+    async fn list_recoveries(&self, limit: u32) -> Result<Vec<Recovery>>;
+}
+
 /// The audit log.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
@@ -582,6 +604,7 @@ pub trait Store:
     + NodeStore
     + NoticeStore
     + CountStore
+    + ArchiveStore
     + AuditStore
 {
     /// Where work that will end in writes makes itself known, so that writes of several callers are committed together.

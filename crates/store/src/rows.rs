@@ -5,6 +5,7 @@
 use std::{fmt::Display, net::IpAddr, str::FromStr};
 
 use lanyard_model::{
+    archive::{ArchivedKey, Recovery},
     audit::{AuditHead, AuditRecord},
     authority::{AuthorityRecord, AuthorityRole, CrlEntry, CrlRecord, SealedKey},
     certificate::{CertificateRecord, Revocation, RevocationReason},
@@ -298,6 +299,22 @@ pub(crate) fn approval(row: &impl StoredRow) -> Result<ApprovalRecord> {
         by: text(row, "approvals.approver")?,
         at: Timestamp(integer(row, "approvals.at")?),
     })
+}
+
+/// Table `archived_keys`.
+pub(crate) fn archived_key(row: &impl StoredRow) -> Result<ArchivedKey> {
+    Ok(ArchivedKey {
+        key_digest: digest(row, "archived_keys.key_digest")?,
+        user: parsed(row, "archived_keys.user_name")?,
+        request: parsed(row, "archived_keys.request")?,
+        created_at: time(row, "archived_keys.created_at")?,
+        sealed: octets(row, "archived_keys.sealed")?,
+    })
+}
+
+/// Table `recoveries`, with the revision.
+pub(crate) fn recovery(row: &impl StoredRow) -> Result<(Recovery, u64)> {
+    Ok((json(row, "recoveries.body")?, count(row, "recoveries.revision")?))
 }
 
 /// Table `audit`.

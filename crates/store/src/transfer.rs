@@ -51,6 +51,8 @@ const TABLES: &[Table] = &[
     table("notices", "id", false),
     table("counts", "name", false),
     table("page_challenges", "challenge", false),
+    table("archived_keys", "key_digest", false),
+    table("recoveries", "id", false),
     table("audit", "seq", false),
     table("audit_heads", "id", true),
 ];

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use lanyard_server::api::types::{AuditRecord, AuditVerdict, Authority, Certificate, Challenge, Order, Request, Revoked};
+use lanyard_server::api::types::{
+    AuditRecord, AuditVerdict, Authority, Certificate, Challenge, Order, Pfx, PfxMade, Request, Revoked,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;
 
@@ -66,6 +68,11 @@ impl Admin {
     /// Issues to a CSR in PEM.
     pub async fn issue(&self, order: &Order) -> Request {
         self.good("POST", "/certificates", order).await
+    }
+
+    /// Orders an identity with its key.
+    pub async fn pfx(&self, order: &Order, old: bool) -> PfxMade {
+        self.good("POST", "/pfx", &Pfx { order: order.clone(), old, mail: false }).await
     }
 
     /// Revokes.

@@ -128,7 +128,13 @@ pub(crate) async fn renew_due(
             }
             Ok(EnrollOutcome::StillPending { .. }) => Enrolment::Held,
             Ok(EnrollOutcome::Refused(refusal)) => Enrolment::Failed(refusal.meaning().to_owned()),
-            Err(error) => Enrolment::Failed(error.to_string()),
+            Err(error) => {
+                // A server that is away is asked again at the next session.
+                if error.is_transient() {
+                    tried.remove(&node.to_string());
+                }
+                Enrolment::Failed(error.to_string())
+            }
         };
         done.push((node.name().unwrap_or_default().to_owned(), enrolment));
     }

@@ -210,7 +210,10 @@ impl DeviceStore {
     /// # Errors
     /// [`AgentError::Io`] when the store itself cannot be read.
     pub fn damaged(&self) -> Result<Vec<AgentError>, AgentError> {
-        Ok(self.ids(MY)?.iter().filter_map(|id| self.identity(id).err()).collect())
+        let ids = self.ids(MY)?;
+        let wrong = ids.iter().filter_map(|id| Some((id, self.identity(id).err()?)));
+        // One that another process removed meanwhile is not damaged.
+        Ok(wrong.filter(|(id, _)| self.identity_folder(id).exists()).map(|(_, error)| error).collect())
     }
 
     /// Removes an identity with its key, for good. An unreadable one too.

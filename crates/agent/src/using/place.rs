@@ -48,6 +48,15 @@ pub struct Used {
     pub file: PathBuf,
 }
 
+/// How bringing one of them up to date ended.
+#[derive(Debug)]
+pub struct Refreshed {
+    /// Its name.
+    pub name: String,
+    /// What was written; after an error, what was there is as it was.
+    pub outcome: Result<Used, AgentError>,
+}
+
 impl Use {
     /// Chooses the identity and writes everything, in place of what was there under this name.
     ///
@@ -117,8 +126,8 @@ impl Use {
     ///
     /// # Errors
     /// [`AgentError::Io`] when the store cannot be read.
-    pub fn refresh(store: &DeviceStore, now: Timestamp) -> Result<Vec<(String, Result<Used, AgentError>)>, AgentError> {
-        Ok(Self::all(store)?.into_iter().map(|one| (one.name.clone(), one.write(store, now))).collect())
+    pub fn refresh(store: &DeviceStore, now: Timestamp) -> Result<Vec<Refreshed>, AgentError> {
+        Ok(Self::all(store)?.into_iter().map(|one| Refreshed { outcome: one.write(store, now), name: one.name }).collect())
     }
 
     /// Takes away what was written under a name.

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
-use lanyard_server::api::types::{Certificate, CertificatesFound, Order, Request, Revoke, Revoked};
+use lanyard_server::{
+    api::types::{Certificate, CertificatesFound, Order, Request, Revoke, Revoked, SendCertificate, Sent},
+    flow::send::Form,
+};
 
 use super::challenge::OrderArguments;
 use crate::{
@@ -53,10 +56,29 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Issue a certificate to a CSR whose every field agrees with what is ordered here.
+    /// Send a certificate by mail, to its user or another address; a link goes instead where the mail server does not take the file.
+    #[command(after_help = "Example:\n  lanyard cert send --dir ca 4F2A… --form p7b")]
+    Send {
+        #[command(flatten)]
+        target: Target,
+        /// Serial number in hexadecimal.
+        serial: String,
+        /// Form of the file.
+        #[arg(long, default_value = "cer")]
+        form: SentForm,
+        /// Another address than that of the user.
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<String>,
+        /// Send a link at once; it works once.
+        #[arg(long)]
+        link: bool,
+    },
+    /// Issue a certificate to a CSR whose every field agrees with what is ordered here, or with a key made by the server.
     #[command(
         after_help = "Example:\n  lanyard cert issue --dir ca --template tls-server --csr www.csr --subject CN=www.example.org,O=Example \\\n      \
-        --san dns:www.example.org > www.pem"
+        --san dns:www.example.org > www.pem\n  \
+        lanyard cert issue --dir ca --template user-client --user user1 --pfx user1.pfx\n\nWith --pfx the server makes the key, gives \
+        it out once in a PKCS#12 file, and forgets it; its passphrase is printed alone on stdout, this once."
     )]
     Issue {
         #[command(flatten)]
@@ -64,8 +86,17 @@ pub enum Command {
         #[command(flatten)]
         order: OrderArguments,
         /// CSR in PEM.
+        #[arg(long, value_name = "FILE", required_unless_present_any = ["pfx", "mail"], conflicts_with = "pfx")]
+        csr: Option<PathBuf>,
+        /// New file for key and certificate (PKCS#12), mode 0600.
         #[arg(long, value_name = "FILE")]
-        csr: PathBuf,
+        pfx: Option<PathBuf>,
+        /// Send the file to the user by mail instead of writing it; the passphrase is printed here.
+        #[arg(long, conflicts_with_all = ["csr", "pfx"], requires = "user")]
+        mail: bool,
+        /// Protect the file with 3DES and SHA-1, for programs that know nothing newer.
+        #[arg(long, conflicts_with = "csr")]
+        old: bool,
     },
 }
 
@@ -95,6 +126,17 @@ pub struct List {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// Form of a certificate in a mail.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SentForm {
+    /// Binary.
+    Cer,
+    /// Text armour.
+    Pem,
+    /// With the certificates above.
+    P7b,
 }
 
 /// Form of an exported certificate.
@@ -134,7 +176,26 @@ pub async fn run(command: Command) -> ExitCode {
                 Err(error) => error.report(),
             }
         }
-        Command::Issue { target, order, csr } => issue(&target, order, &csr).await,
+        Command::Send { target, serial, form, to, link } => {
+            let form = match form {
+                SentForm::Cer => Form::Cer,
+                SentForm::Pem => Form::Pem,
+                SentForm::P7b => Form::P7b,
+            };
+            match target.post::<_, Sent>(&format!("{}/send", path(&serial)), &SendCertificate { form, to, link }).await {
+                Ok(Sent { to, as_link }) => {
+                    print::line(&format!("{} went to {to}", if as_link { "a link" } else { "the file" }));
+                    ExitCode::SUCCESS
+                }
+                Err(error) => error.report(),
+            }
+        }
+        Command::Issue { target, order, csr, pfx, mail, old } => match (csr, pfx) {
+            _ if mail => super::pfx::send(&target, order, old).await,
+            (_, Some(file)) => super::pfx::issue(&target, order, &file, old).await,
+            (Some(csr), None) => issue(&target, order, &csr).await,
+            (None, None) => print::fail("neither a CSR nor a new file was named", Some("give --csr FILE or --pfx FILE")),
+        },
     }
 }
 
@@ -220,13 +281,18 @@ async fn issue(target: &Target, order: OrderArguments, csr: &std::path::Path) ->
         Ok(request) => request,
         Err(error) => return error.report(),
     };
-    let Some(serial) = request.certificate.filter(|_| request.state == "issued") else {
-        let detail = request.detail.unwrap_or_default();
-        let fix = format!("lanyard request show {} {}", target.arguments(), request.id);
-        return print::fail(&format!("refused: {detail} [{}]", request.reason.unwrap_or_default()), Some(&fix));
+    let Some(serial) = request.certificate.as_deref().filter(|_| request.state == "issued") else {
+        return refused(target, &request);
     };
-    match target.get::<Certificate>(&path(&serial)).await {
+    match target.get::<Certificate>(&path(serial)).await {
         Ok(certificate) => export(&certificate.pem.unwrap_or_default(), Format::Pem),
         Err(error) => error.report(),
     }
+}
+
+/// Tells why there is no certificate.
+pub fn refused(target: &Target, request: &Request) -> ExitCode {
+    let (detail, reason) = (request.detail.as_deref().unwrap_or_default(), request.reason.as_deref().unwrap_or_default());
+    let fix = format!("lanyard request show {} {}", target.arguments(), request.id);
+    print::fail(&format!("refused: {detail} [{reason}]"), Some(&fix))
 }

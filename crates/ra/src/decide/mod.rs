@@ -15,6 +15,7 @@ mod enrolled;
 mod entitled;
 mod entry;
 mod issue;
+mod made_here;
 mod renewal;
 
 pub use administrator::decide_administrator;
@@ -24,3 +25,4 @@ pub use decision::{Approved, Decision, Denied, Facts, Held};
 pub use enrolled::{decide_enrolled, decide_enrolled_renewal};
 pub use entitled::{Subjects, subjects_of};
 pub use entry::decide;
+pub use made_here::{decide_made_here, may_order, permitted};

@@ -40,6 +40,8 @@ fn codes_are_pinned() {
         "ra.user-unknown",
         "ra.user-disabled",
         "ra.device-unknown",
+        "ra.device-of-another",
+        "ra.portal-not-allowed",
         "ra.device-blocked",
         "ra.not-assigned",
         "ra.directory-unavailable",

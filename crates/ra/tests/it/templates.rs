@@ -42,9 +42,9 @@ fn builtin_templates_follow_revocation_3_2() {
             "smime-encryption {KeyEncipherment} emailProtection pfx Automatic",
             "smime-signing {DigitalSignature} emailProtection scep+est+api Automatic",
             "tls-server {DigitalSignature} serverAuth scep+est+acme+api Automatic",
-            "user-client {DigitalSignature} clientAuth scep+est+api Automatic",
+            "user-client {DigitalSignature} clientAuth scep+est+api+pfx Automatic",
             "vpn {DigitalSignature} clientAuth+ipsecIKE scep+est+api Automatic",
-            "wifi {DigitalSignature} clientAuth scep+est+api Automatic",
+            "wifi {DigitalSignature} clientAuth scep+est+api+pfx Automatic",
         ]
     );
 }

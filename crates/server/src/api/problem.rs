@@ -28,7 +28,7 @@ impl IntoResponse for ServerError {
             Self::Policy(RaError::OrderRefused { .. } | RaError::OrderLifetime { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Module { source: ModuleError::Denied { .. }, .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Module { source: ModuleError::Config { .. }, .. } => StatusCode::BAD_REQUEST,
-            Self::Module { .. } | Self::Directory(_) => StatusCode::BAD_GATEWAY,
+            Self::Module { .. } | Self::Directory(_) | Self::Mail(_) => StatusCode::BAD_GATEWAY,
             Self::Store(StoreError::Stopped | StoreError::Closed) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -10,7 +10,9 @@ use axum::{
     routing::{delete, get, post, put},
 };
 
-use super::{access, audit, authority, certificates, challenges, directory, fleet, groups, nodes, replay, requests, tokens};
+use super::{
+    access, audit, authority, certificates, challenges, delivery, directory, fleet, groups, nodes, pfx, replay, requests, tokens,
+};
 use crate::{api::access::Caller, edge::listen::Peer, flow::approve::Person, state::Server};
 
 /// Largest call, in octets.
@@ -33,6 +35,9 @@ fn calls() -> Router<Arc<Server>> {
     Router::new()
         .route("/challenges", post(challenges::create))
         .route("/certificates", get(certificates::list).post(certificates::issue))
+        .route("/invitations", post(delivery::create))
+        .route("/certificates/{serial}/send", post(delivery::send_certificate))
+        .route("/pfx", post(pfx::create))
         .route("/certificates/search", get(certificates::search))
         .route("/certificates/{serial}", get(certificates::show))
         .route("/certificates/{serial}/revoke", post(certificates::revoke))

@@ -12,6 +12,7 @@ use super::{enrollment, health, management, ndes_page, pki, scep, sign_in, sign_
 use crate::{
     api,
     mdm::addresses::{AUTHENTICATION_PATH, CALLBACK_PATH, ENROLLMENT_PATH, MANAGEMENT_PATH, POLICY_PATH},
+    portal,
     state::Server,
 };
 
@@ -38,6 +39,7 @@ fn common() -> Router<Arc<Server>> {
 
 /// What HTTPS answers: the same, and the administrator's interface for whoever brings a token.
 pub fn secure(server: Arc<Server>) -> Router {
+    let portal = portal::router::router(&server);
     let remote = api::router::remote(Arc::clone(&server));
     let page = || get(ndes_page::page);
     common()
@@ -46,6 +48,7 @@ pub fn secure(server: Arc<Server>) -> Router {
         .route(CALLBACK_PATH, get(sign_in_elsewhere::callback))
         .route("/certsrv/mscep_admin/", page())
         .route("/certsrv/mscep_admin", page())
+        .merge(portal)
         .merge(remote)
         .with_state(server)
 }

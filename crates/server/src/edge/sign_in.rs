@@ -84,7 +84,7 @@ pub async fn submit(State(server): State<Arc<Server>>, request: Request) -> Resp
         return html(StatusCode::FORBIDDEN, &notice("This form is too old. Go back and try again."), "'none'");
     }
     let password = SecretText::new(form_sent.password);
-    let signed_in = by_password(&server, mdm, &form_sent.user, &password, source).await;
+    let signed_in = by_password(&server, &form_sent.user, &password, source).await;
     let user = match signed_in {
         Ok(user) => user.record.name,
         Err(error) => return again(&server, &form_sent.appru, &form_sent.user, &error).await,
@@ -179,7 +179,7 @@ fn decode(octets: &[u8]) -> Option<Form> {
 }
 
 /// `application/x-www-form-urlencoded`.
-pub(super) fn unescape(text: &str) -> Option<String> {
+pub(crate) fn unescape(text: &str) -> Option<String> {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {

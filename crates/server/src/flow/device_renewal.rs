@@ -79,7 +79,7 @@ pub async fn renew(server: &Server, mdm: &Mdm, renewal: &Renewal<'_>) -> Result<
     if let Some(revocation) = &record.revocation {
         return refuse(Reason::RenewalRevoked, format!("certificate {} was revoked at {}", record.serial, revocation.at));
     }
-    requester(server, mdm, renewal, &enrollment, &fingerprint).await?;
+    requester(server, renewal, &enrollment, &fingerprint).await?;
     in_period(server, renewal, &enrollment, &identity)?;
     // A device that renews with the renewed certificate has it.
     let (enrollment, version) = identity_seen(server, (enrollment, version), &fingerprint).await?;
@@ -124,13 +124,7 @@ async fn opened(server: &Server, pkcs7: &[u8]) -> Result<(RenewalRequest, Certif
 }
 
 /// Whether the device, and the user where one is needed, are those of the enrolment.
-async fn requester(
-    server: &Server,
-    mdm: &Mdm,
-    renewal: &Renewal<'_>,
-    enrollment: &Enrollment,
-    fingerprint: &[u8; 32],
-) -> Result<()> {
+async fn requester(server: &Server, renewal: &Renewal<'_>, enrollment: &Enrollment, fingerprint: &[u8; 32]) -> Result<()> {
     if let Some(id) = renewal.context.device_id.as_ref().filter(|id| !id.eq_ignore_ascii_case(&enrollment.client)) {
         return refuse(Reason::RenewalOtherDevice, format!("the message is of device {}", printable(id)));
     }
@@ -153,7 +147,7 @@ async fn requester(
             Ok(())
         }
         (None, Credential::Password { username, password }) => {
-            let user = device_sign_in::by_password(server, mdm, username, password, renewal.source).await?;
+            let user = device_sign_in::by_password(server, username, password, renewal.source).await?;
             if user.record.name == enrollment.user { Ok(()) } else { Err(other(username)) }
         }
         (None, _) => refuse(Reason::CredentialsMissing, "a renewal without a certificate in TLS needs the user's password"),

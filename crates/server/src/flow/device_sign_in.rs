@@ -45,7 +45,7 @@ pub async fn sender(server: &Server, mdm: &Mdm, request: &Request, source: Optio
     match request.header.security.credential()? {
         Credential::Password { username, password } => {
             offered(Authentication::OnPremise)?;
-            let user = by_password(server, mdm, username, password, source).await?;
+            let user = by_password(server, username, password, source).await?;
             Ok(SignedIn { user, by: EnrollmentAuthentication::Password, token: None })
         }
         Credential::UserToken(octets) => {
@@ -70,23 +70,17 @@ pub async fn sender(server: &Server, mdm: &Mdm, request: &Request, source: Optio
 ///
 /// # Errors
 /// [`Reason::Credentials`], [`Reason::Attempts`], [`Reason::UserDisabled`]; our own failures.
-pub async fn by_password(
-    server: &Server,
-    mdm: &Mdm,
-    text: &str,
-    given: &SecretText,
-    source: Option<IpAddr>,
-) -> Result<Known<User>> {
+pub async fn by_password(server: &Server, text: &str, given: &SecretText, source: Option<IpAddr>) -> Result<Known<User>> {
     let user = resolve(server, text).await?;
     let account = user.as_ref().map_or_else(|| stand_in(text), |known| known.record.name.clone());
-    if !mdm.attempts.may_try(server.store.as_ref(), &account, source, server.now()).await? {
+    if !server.passwords.attempts.may_try(server.store.as_ref(), &account, source, server.now()).await? {
         return refuse(Reason::Attempts, format!("too many wrong passwords of {}", printable(text)));
     }
-    let checked = is_right(server, mdm, user.as_ref(), given).await?;
+    let checked = is_right(server, user.as_ref(), given).await?;
     match user {
         Some(user) if checked => enabled(user),
         _ => {
-            mdm.attempts.wrong(server.store.as_ref(), &account, source, server.now()).await?;
+            server.passwords.attempts.wrong(server.store.as_ref(), &account, source, server.now()).await?;
             refuse(Reason::Credentials, format!("wrong user name or password for {}", printable(text)))
         }
     }
@@ -110,12 +104,7 @@ fn enabled(user: Known<User>) -> Result<Known<User>> {
     Ok(user)
 }
 
-async fn is_right(
-    server: &Server,
-    mdm: &Mdm,
-    user: Option<&Known<User>>,
-    given: &SecretText,
-) -> std::result::Result<bool, ServerError> {
+async fn is_right(server: &Server, user: Option<&Known<User>>, given: &SecretText) -> std::result::Result<bool, ServerError> {
     let stored = match user {
         Some(user) => server.store.load_password(&user.record.name).await?,
         None => None,
@@ -135,7 +124,7 @@ async fn is_right(
         ldap.lets_in(&nobody, given).await?;
         return Ok(false);
     }
-    let turn = mdm.checks.acquire().await;
+    let turn = server.passwords.checks.acquire().await;
     let checked = password::verify(given.clone(), stored).await;
     drop(turn);
     checked

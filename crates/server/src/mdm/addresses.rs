@@ -15,6 +15,21 @@ pub const CALLBACK_PATH: &str = "/EnrollmentServer/Authentication/callback";
 /// Path of the management server, on the listener for managed devices.
 pub const MANAGEMENT_PATH: &str = "/ManagementServer/MDM.svc";
 
+/// An address as configured, or else of the first name of the server that is not `localhost`, and the port that was really taken.
+#[must_use]
+pub fn base(config: &Config, configured: Option<&String>, port: u16) -> String {
+    // `init` puts the names of the machine itself first; they lead other machines nowhere.
+    let dns = config.tls_names.iter().find(|name| name.starts_with("dns:") && *name != "dns:localhost");
+    let name =
+        dns.or(config.tls_names.first()).map_or("localhost", |name| name.split_once(':').map_or(name.as_str(), |(_, n)| n));
+    let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
+    match (configured, port) {
+        (Some(url), _) => url.clone(),
+        (None, 443) => format!("https://{name}"),
+        (None, port) => format!("https://{name}:{port}"),
+    }
+}
+
 /// The two bases. Devices keep them, so they must not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
@@ -29,20 +44,10 @@ impl Addresses {
     /// `localhost`, and from the ports that were really taken.
     #[must_use]
     pub fn of(config: &Config, https: u16, mdm: u16) -> Self {
-        // `init` puts the names of the machine itself first; they lead other machines nowhere.
-        let dns = config.tls_names.iter().find(|name| name.starts_with("dns:") && *name != "dns:localhost");
-        let name =
-            dns.or(config.tls_names.first()).map_or("localhost", |name| name.split_once(':').map_or(name.as_str(), |(_, n)| n));
-        let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
-        let base = |configured: Option<&String>, port: u16| match (configured, port) {
-            (Some(url), _) => url.clone(),
-            (None, 443) => format!("https://{name}"),
-            (None, port) => format!("https://{name}:{port}"),
-        };
         let settings = config.mdm.as_ref();
         Self {
-            first: base(settings.and_then(|s| s.url.as_ref()), https),
-            devices: base(settings.and_then(|s| s.management_url.as_ref()), mdm),
+            first: base(config, settings.and_then(|s| s.url.as_ref()), https),
+            devices: base(config, settings.and_then(|s| s.management_url.as_ref()), mdm),
         }
     }
 

@@ -7,11 +7,33 @@ use std::net::IpAddr;
 
 use lanyard_model::{id::UserName, time::Timestamp};
 use lanyard_store::ports::{Raise, Store};
+use tokio::sync::Semaphore;
 
 use crate::error::ServerError;
 
 /// Time in which a count sinks from a whole budget to nothing, in milliseconds.
 const WINDOW: i64 = 600_000;
+
+/// Budget where nothing else is configured.
+pub const WRONG_PASSWORDS: u32 = 10;
+/// Passwords that are checked at a time: each takes 32 MiB.
+const CHECKS: usize = 4;
+
+/// What stands before every check of a password, wherever somebody signs in.
+pub struct PasswordGate {
+    /// Counts of wrong ones.
+    pub attempts: Attempts,
+    /// Turns for checking one.
+    pub checks: Semaphore,
+}
+
+impl PasswordGate {
+    /// With a budget of so many wrong passwords of one account from one source.
+    #[must_use]
+    pub const fn new(budget: u32) -> Self {
+        Self { attempts: Attempts::new(budget), checks: Semaphore::const_new(CHECKS) }
+    }
+}
 
 /// The budgets.
 pub struct Attempts {

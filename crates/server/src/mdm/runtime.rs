@@ -5,26 +5,17 @@ use std::{path::Path, sync::OnceLock};
 use lanyard_model::{template::Approval, time::Span};
 use lanyard_pki::{certificate::Certificate, pem};
 use lanyard_ra::{policy::Policy, profile::allows};
-use tokio::sync::Semaphore;
 
 use super::{
     addresses::Addresses,
-    attempts::Attempts,
     settings::{MdmSettings, days},
 };
 use crate::{config::Config, error::ServerError, installation::read_file};
-
-/// Passwords that are checked at a time: each takes 32 MiB.
-const CHECKS: usize = 4;
 
 /// Windows management of this process.
 pub struct Mdm {
     /// Configuration.
     pub settings: MdmSettings,
-    /// Counts of wrong passwords.
-    pub attempts: Attempts,
-    /// Turns for checking a password.
-    pub checks: Semaphore,
     /// Authorities whose certificates enrol devices in bulk.
     pub bulk: Vec<Certificate>,
     addresses: OnceLock<Addresses>,
@@ -44,13 +35,7 @@ impl Mdm {
             let found = pem::decode(pem::CERTIFICATE, &text).map_err(|e| fault(e.to_string()))?;
             bulk.push(Certificate::decode(&found).map_err(|e| fault(e.to_string()))?);
         }
-        Ok(Self {
-            attempts: Attempts::new(settings.wrong_passwords),
-            settings: settings.clone(),
-            checks: Semaphore::new(CHECKS),
-            bulk,
-            addresses: OnceLock::new(),
-        })
+        Ok(Self { settings: settings.clone(), bulk, addresses: OnceLock::new() })
     }
 
     /// Checks the settings against templates and profiles.

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use lanyard_model::{
     audit::AuditEvent,
     certificate::{CertificateRecord, CertificateStatus, Revocation},
-    id::AuthorityName,
+    id::{AuthorityName, DeviceId, UserName},
     serial::SerialNumber,
     time::Timestamp,
 };
@@ -44,6 +44,8 @@ macro_rules! list {
 
 pub(crate) const LOAD: &str = concat!(select!(), "WHERE c.serial = $1 AND c.issuer = $2");
 pub(crate) const BY_SERIAL: &str = concat!(select!(), "WHERE c.serial = $1 ORDER BY c.id");
+const OF_USER: &str = concat!(select!(), "WHERE c.user_name = $1 ORDER BY c.id DESC LIMIT $2");
+const OF_DEVICE: &str = concat!(select!(), "WHERE c.device = $1 ORDER BY c.id DESC LIMIT $2");
 pub(crate) const OPEN: &str =
     concat!(select!(), "WHERE c.signed = 0 AND c.revoked_at IS NULL AND c.created_at < $1 ORDER BY c.created_at, c.id");
 // The status is text of its own because an index serves only conditions that stand in the statement. $2 is the present; the
@@ -84,6 +86,14 @@ impl CertificateStore for Database {
 
     async fn find_certificates(&self, serial: &SerialNumber) -> Result<Vec<CertificateRecord>> {
         many(&self.fetch("find certificates", BY_SERIAL, args![serial.magnitude()]).await?)
+    }
+
+    async fn certificates_of_user(&self, user: &UserName, limit: u32) -> Result<Vec<CertificateRecord>> {
+        many(&self.fetch("list certificates of a user", OF_USER, args![user.to_string(), i64::from(limit)]).await?)
+    }
+
+    async fn certificates_of_device(&self, device: &DeviceId, limit: u32) -> Result<Vec<CertificateRecord>> {
+        many(&self.fetch("list certificates of a device", OF_DEVICE, args![device.to_string(), i64::from(limit)]).await?)
     }
 
     async fn list_certificates(&self, filter: CertificateFilter) -> Result<Vec<CertificateRecord>> {

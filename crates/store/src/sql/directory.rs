@@ -26,6 +26,7 @@ const LIST_USERS: &str = "SELECT body FROM users ORDER BY name";
 const SAVE_DEVICE: &str = "INSERT INTO devices (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = $2";
 const LOAD_DEVICE: &str = "SELECT body FROM devices WHERE id = $1";
 const LIST_DEVICES: &str = "SELECT body FROM devices ORDER BY id";
+const DEVICES_OF_USER: &str = "SELECT body FROM devices WHERE body LIKE $1 ORDER BY id";
 const SAVE_SETTING: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
 const LOAD_SETTING: &str = "SELECT value FROM settings WHERE name = $1";
 
@@ -57,6 +58,15 @@ impl DirectoryStore for Database {
 
     async fn list_devices(&self) -> Result<Vec<Device>> {
         self.fetch_long("list devices", LIST_DEVICES, args![]).await?.iter().map(rows::device).collect()
+    }
+
+    async fn devices_of_user(&self, user: &UserName) -> Result<Vec<Device>> {
+        // The pattern only keeps most rows away; signs of it that a name may have match more than themselves.
+        let pattern = format!("%\"user\":\"{user}\"%");
+        let found = self.fetch_long("list devices of a user", DEVICES_OF_USER, args![pattern]).await?;
+        let mut devices = found.iter().map(rows::device).collect::<Result<Vec<Device>>>()?;
+        devices.retain(|device| device.user.as_ref() == Some(user));
+        Ok(devices)
     }
 
     async fn load_setting(&self, name: &str) -> Result<Option<Vec<u8>>> {

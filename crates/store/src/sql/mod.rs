@@ -6,6 +6,7 @@
 //!
 //! Must never enter: SQL of one engine, reading rows into records (that is `crate::rows`), decisions.
 
+mod archive;
 mod audit;
 mod authorities;
 mod bind;

@@ -5,6 +5,7 @@
 mod architecture;
 mod bars;
 mod clients;
+mod delivery;
 mod directory;
 mod documents;
 mod enrolment;

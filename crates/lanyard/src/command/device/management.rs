@@ -283,8 +283,7 @@ async fn stop_signal() {
 
 pub(super) fn status(args: &StatusArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
-    let account = store.joined()?;
-    let identity = store.identity(&account.identity)?;
+    let (account, identity) = store.joined_with_identity()?;
     let not_after = identity.about.not_after;
     if args.store.json {
         output::print_json(&json!({

@@ -7,7 +7,7 @@ use lanyard_agent::{
     error::AgentError,
     scep::SessionOptions,
     store::DeviceStore,
-    using::{Program, Purpose, Select, Use, Used},
+    using::{Program, Purpose, Select, Use, Used, place::Refreshed},
 };
 use serde_json::{Value, json};
 
@@ -202,14 +202,14 @@ fn list(args: &StoreArgs) -> Result<u8, AgentError> {
 }
 
 fn refresh(args: &StoreArgs) -> Result<u8, AgentError> {
-    Ok(bring_up_to_date(&open(args)?, args.json)?)
+    bring_up_to_date(&open(args)?, args.json)
 }
 
 /// Writes everything again and tells what failed.
 pub(super) fn bring_up_to_date(store: &DeviceStore, as_json: bool) -> Result<u8, AgentError> {
     let mut code = 0;
     let mut done = Vec::new();
-    for (name, outcome) in Use::refresh(store, now())? {
+    for Refreshed { name, outcome } in Use::refresh(store, now())? {
         match outcome {
             Ok(used) => done.push(described(&used)),
             Err(error) => {

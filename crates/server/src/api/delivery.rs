@@ -1,0 +1,54 @@
+//! Invitations, and certificates sent by mail.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::Extensions,
+};
+use lanyard_model::id::{DeviceId, UserName};
+use lanyard_ra::order::ChallengeOrder;
+
+use super::{
+    challenges::field,
+    problem::ApiResult,
+    router::actor,
+    types::{Invite, Invited, SendCertificate, Sent},
+};
+use crate::{
+    flow::{invite, send},
+    state::Server,
+};
+
+/// `POST /invitations`.
+pub async fn create(State(server): State<Arc<Server>>, extensions: Extensions, Json(wanted): Json<Invite>) -> ApiResult<Invited> {
+    let by = actor(&extensions);
+    let user: UserName = field("user", &wanted.user)?;
+    let device = wanted.device.as_deref().map(|text| field::<DeviceId>("device", text)).transpose()?;
+    let profile = wanted.profile.as_deref().unwrap_or("default");
+    let order = ChallengeOrder::of_records(field("template", &wanted.template)?, field("profile", profile)?);
+    let life = wanted.ttl.as_deref().map(|text| field("ttl", text)).transpose()?;
+    if wanted.mail {
+        send::possible(&server, &user).await?;
+    }
+    let (invitation, link) = invite::to_identity(&server, user, order, device, (life, wanted.sign_in), &by).await?;
+    let until = invitation.until.to_string();
+    if !wanted.mail {
+        return Ok(Json(Invited { user: wanted.user, until, link: Some(link), sent_to: None }));
+    }
+    let sent = send::invitation(&server, &invitation, &link, &by).await?;
+    Ok(Json(Invited { user: wanted.user, until, link: None, sent_to: Some(sent.to) }))
+}
+
+/// `POST /certificates/{serial}/send`.
+pub async fn send_certificate(
+    State(server): State<Arc<Server>>,
+    Path(serial): Path<String>,
+    extensions: Extensions,
+    Json(wanted): Json<SendCertificate>,
+) -> ApiResult<Sent> {
+    let serial = field("serial", &serial)?;
+    let sent = send::certificate(&server, &serial, wanted.form, (wanted.to, wanted.link), &actor(&extensions)).await?;
+    Ok(Json(Sent { to: sent.to, as_link: sent.as_link }))
+}
