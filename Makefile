@@ -11,6 +11,7 @@ PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrong
 
 demo:
 	$(CARGO) build --release --locked -p lanyard
+	@if pkg-config --exists tss2-esys 2>/dev/null; then $(CARGO) build --release --locked -p lanyard-tpm; fi
 	target/release/lanyard demo $(ARGS)
 
 test: packages $(PKILINT)/bin/lint_pkix_cert $(VECTORS)

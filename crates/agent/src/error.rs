@@ -184,7 +184,7 @@ pub enum AgentError {
         why: String,
     },
     /// A TPM does not keep such keys.
-    #[error("a {0} key is not kept in a TPM, which keeps rsa:2048")]
+    #[error("a key of kind {0} is not kept in a TPM, which keeps rsa:2048")]
     TpmKeyKind(KeyKind),
     /// The key is not one of this TPM.
     #[error("the key is not one of the TPM in this device, or the TPM was cleared since it was made")]
@@ -385,7 +385,7 @@ impl AgentError {
             }
             Self::NotAgreed(_) => "look at it with --dry-run; agree when asked, or by --yes, and to roots by --trust-roots",
             Self::NotExportable { .. } => {
-                "export the certificate alone by --certificate; a key leaves only where 'lanyard device install --exportable' allowed it"
+                "export the certificate alone by --certificate; a key leaves only where 'install --exportable' or 'enroll --protection software-exportable' allowed it"
             }
             Self::KeyInTpm => "export the certificate alone by --certificate; obtain another identity where a key is to leave",
             Self::NeedsPkcs11 { .. } => "obtain an identity with --protection software for this program",

@@ -19,7 +19,10 @@ use tss_esapi::{
     },
 };
 
-use crate::error::{TpmError, kind};
+use crate::{
+    error::{TpmError, kind},
+    turns::{self, Turn},
+};
 
 /// Names the TPM, as libtss2 writes it.
 const VARIABLE: &str = "LANYARD_TPM";
@@ -33,6 +36,8 @@ pub struct Tpm {
     /// The connection.
     pub context: Context,
     primary: Option<KeyHandle>,
+    /// Released last.
+    _turn: Option<Turn>,
 }
 
 impl Tpm {
@@ -45,10 +50,13 @@ impl Tpm {
         // A path alone is a device.
         let name = if at.starts_with('/') { format!("device:{at}") } else { at.clone() };
         let unavailable = |why: &dyn std::fmt::Display| TpmError::Unavailable { at: at.clone(), why: why.to_string() };
-        let name = TctiNameConf::from_str(&name).map_err(|_| unavailable(&"that is not how a TPM is named"))?;
-        let mut context = Context::new(name).map_err(|error| unavailable(&error))?;
-        flush_leftovers(&mut context).map_err(|error| unavailable(&error))?;
-        Ok(Self { context, primary: None })
+        let turn = if has_manager(&name) { None } else { Some(turns::wait_for(&name).map_err(|error| unavailable(&error))?) };
+        let parsed = TctiNameConf::from_str(&name).map_err(|_| unavailable(&"that is not how a TPM is named"))?;
+        let mut context = Context::new(parsed).map_err(|error| unavailable(&error))?;
+        if turn.is_some() {
+            flush_leftovers(&mut context).map_err(|error| unavailable(&error))?;
+        }
+        Ok(Self { context, primary: None, _turn: turn })
     }
 
     /// The primary key of the owner hierarchy, under which all others are kept: a TPM makes the same one from the same template each time.
@@ -114,15 +122,20 @@ impl Tpm {
     }
 }
 
-/// Empties the slots that a run that was killed has left full. A resource manager shows each program only its own, so none of others are
-/// touched; without one, a TPM has one user at a time.
+/// Whether somebody gives each program slots of its own: the kernel or the daemon of tpm2-abrmd.
+fn has_manager(name: &str) -> bool {
+    name.starts_with("device:/dev/tpmrm") || name.starts_with("tabrmd")
+}
+
+/// Empties the slots that a run that was killed has left full. Without a resource manager a TPM has one user at a time, and this is its turn.
 fn flush_leftovers(context: &mut Context) -> tss_esapi::Result<()> {
     for first in SLOTS {
         let (found, _) = context.execute_without_session(|ctx| ctx.get_capability(CapabilityType::Handles, first, 32))?;
         let CapabilityData::Handles(handles) = found else { continue };
         for handle in handles.into_inner() {
-            let object = context.execute_without_session(|ctx| ctx.tr_from_tpm_public(handle))?;
-            context.execute_without_session(|ctx| ctx.flush_context(object))?;
+            // One that is gone meanwhile is what was wanted; one that stays will be told by the next step.
+            let Ok(object) = context.execute_without_session(|ctx| ctx.tr_from_tpm_public(handle)) else { continue };
+            let _ = context.execute_without_session(|ctx| ctx.flush_context(object));
         }
     }
     Ok(())

@@ -2,9 +2,9 @@
 //! `lanyard` starts where it is missing.
 //!
 //! Start reading at [`protocol`] (one line asks, one line answers), then [`keys`] (what is done); [`device`] holds the connection and gives
-//! every slot back, [`lockout`] reads the protection against guessing, [`keyfile`] is the form in which a key is kept outside.
+//! every slot back, [`turns`] keeps programs apart where nobody else does, [`lockout`] reads the protection against guessing, [`keyfile`] is the form in which a key is kept outside.
 //!
-//! Must never enter: files, sockets of its own, a PIN in an argument, an answer, a log line or `Debug`.
+//! Must never enter: files, connections of its own, a PIN in an argument, an answer, a log line or `Debug`.
 
 mod device;
 mod error;
@@ -13,6 +13,7 @@ mod keys;
 mod lockout;
 mod protocol;
 mod serve;
+mod turns;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ use lanyard_pki::{
 use crate::{
     error::AgentError,
     key::KeyPlace,
-    store::{DeviceStore, LocalId},
+    store::{DeviceStore, IdentityAbout, LocalId},
 };
 
 /// In which form.
@@ -29,18 +29,26 @@ pub enum ExportForm {
     Pem,
 }
 
+/// Whether the key of an identity may leave the store.
+///
+/// # Errors
+/// [`AgentError::KeyInTpm`], [`AgentError::NotExportable`].
+pub fn may_leave(about: &IdentityAbout) -> Result<(), AgentError> {
+    match (about.place, about.exportable) {
+        (KeyPlace::Software, true) => Ok(()),
+        (KeyPlace::Software, false) => Err(AgentError::NotExportable { id: about.id.to_string() }),
+        (KeyPlace::Tpm | KeyPlace::TpmPin, _) => Err(AgentError::KeyInTpm),
+    }
+}
+
 /// The octets of an exported identity.
 ///
 /// # Errors
 /// [`AgentError::KeyInTpm`], [`AgentError::NotExportable`] when the key must stay; those of the store.
 pub fn export(store: &DeviceStore, id: &LocalId, form: &ExportForm) -> Result<Vec<u8>, AgentError> {
     let identity = store.identity(id)?;
-    let with_key = !matches!(form, ExportForm::Certificates);
-    if with_key && identity.about.place != KeyPlace::Software {
-        return Err(AgentError::KeyInTpm);
-    }
-    if with_key && !identity.about.exportable {
-        return Err(AgentError::NotExportable { id: id.to_string() });
+    if !matches!(form, ExportForm::Certificates) {
+        may_leave(&identity.about)?;
     }
     let certificates = || -> String {
         let all = std::iter::once(&identity.certificate).chain(&identity.chain);
