@@ -5,26 +5,27 @@ ARGS ?=
 PKILINT := target/pkilint
 VECTORS := target/vectors/cryptography_vectors
 FIGURES := target/soak.txt
-PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins postgresql dbus openssl curl strace sqlite3 python3-venv slapd ldap-utils faketime freeradius eapoltest dbconfig-sqlite3 glewlwyd chromium chromium-driver exim4-daemon-light gnutls-bin libnss3-tools openjdk-17-jre-headless
+PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins postgresql dbus openssl curl strace sqlite3 python3-venv slapd ldap-utils faketime freeradius eapoltest dbconfig-sqlite3 glewlwyd chromium chromium-driver exim4-daemon-light gnutls-bin libnss3-tools openjdk-17-jre-headless libtss2-dev pkg-config swtpm tpm2-tools
 
 .PHONY: demo test soak packages bench fuzz lint advisories clean
 
 demo:
 	$(CARGO) build --release --locked -p lanyard
+	@if pkg-config --exists tss2-esys 2>/dev/null; then $(CARGO) build --release --locked -p lanyard-tpm; fi
 	target/release/lanyard demo $(ARGS)
 
 test: packages $(PKILINT)/bin/lint_pkix_cert $(VECTORS)
-	$(CARGO) build --locked -p lanyard
+	$(CARGO) build --locked -p lanyard -p lanyard-tpm
 	@set -o pipefail; status=0; $(CARGO) test --locked --workspace --no-fail-fast 2>&1 | tee target/test.log || status=$$?; \
 	awk '/^test result:/ { p += $$4; f += $$6; s += $$8 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' target/test.log; \
 	exit $$status
 
 # The bars of docs/security.md at their full numbers, in a release build; all figures are printed last.
 soak: packages $(PKILINT)/bin/lint_pkix_cert $(VECTORS)
-	$(CARGO) build --release --locked -p lanyard
+	$(CARGO) build --release --locked -p lanyard -p lanyard-tpm
 	@rm -f $(FIGURES); status=0; LANYARD_SOAK=1 LANYARD_FIGURES=$(abspath $(FIGURES)) \
 	$(CARGO) test --release --locked -p lanyard-testkit --test it -- --test-threads=1 bars:: process::crashes process::durability nodes:: \
-	  hostile::deviations hostile::workload || status=$$?; \
+	  hostile::deviations hostile::workload tpm:: || status=$$?; \
 	echo; echo "figures:"; sort -s -k2,2n $(FIGURES) 2>/dev/null; exit $$status
 
 # The tests fail, naming the package, when one is absent; this installs them.
@@ -56,6 +57,7 @@ fuzz: $(VECTORS)
 	sh fuzz/seed.sh
 	cd fuzz && for t in $$($(CARGO) fuzz list); do echo "== $$t"; $(CARGO) fuzz run -s none $$t -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
+# libtss2-dev is needed for crates/tpm.
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings

@@ -161,6 +161,74 @@ pub enum AgentError {
         /// Its identity.
         id: String,
     },
+    /// The key is in the TPM.
+    #[error("the private key is in the TPM of this device and never outside it")]
+    KeyInTpm,
+    /// A program cannot use a key in the TPM by a file.
+    #[error(
+        "the private key of {id} is in the TPM and never in a file: {program} would need it by PKCS#11 (such as tpm2-pkcs11)"
+    )]
+    NeedsPkcs11 {
+        /// Its identity.
+        id: String,
+        /// The program.
+        program: &'static str,
+    },
+    /// The program that speaks with the TPM is not there.
+    #[error("keys in a TPM need the program lanyard-tpm, which is neither beside lanyard nor in PATH")]
+    NoTpmProgram,
+    /// There is no TPM that can be used.
+    #[error("there is no TPM that can be used: {why}")]
+    NoTpm {
+        /// Why.
+        why: String,
+    },
+    /// A TPM does not keep such keys.
+    #[error("a key of kind {0} is not kept in a TPM, which keeps rsa:2048")]
+    TpmKeyKind(KeyKind),
+    /// The key is not one of this TPM.
+    #[error("the key is not one of the TPM in this device, or the TPM was cleared since it was made")]
+    TpmKeyLost,
+    /// The PIN is wrong; the TPM counted it.
+    #[error("the PIN is wrong; after {left} more wrong ones the TPM is locked")]
+    WrongPin {
+        /// How many more wrong ones it takes.
+        left: u32,
+    },
+    /// Too many wrong PINs.
+    #[error("the TPM is locked after too many wrong PINs, until {until} at the latest ({} s)", wait.secs())]
+    PinLocked {
+        /// When a PIN is taken again, at the latest.
+        until: lanyard_model::time::Timestamp,
+        /// How long that is.
+        wait: lanyard_model::time::Span,
+    },
+    /// The key has a PIN, and nobody can be asked for it.
+    #[error("the key has a PIN, and nobody can be asked for it here")]
+    PinNeeded,
+    /// The TPM, or the program that speaks with it, failed.
+    #[error("the TPM could not do it: {0}")]
+    Tpm(String),
+    /// No identity in the store fits.
+    #[error("no identity in the device store fits: current, valid now, for this purpose and from that authority")]
+    NoIdentity,
+    /// Several fit.
+    #[error("several identities fit: {}", ids.join(", "))]
+    SeveralIdentities {
+        /// Which, with their subjects.
+        ids: Vec<String>,
+    },
+    /// A program of the system is needed and not there.
+    #[error("the program {program} is not there")]
+    Program {
+        /// Its name.
+        program: &'static str,
+        /// Debian's package.
+        package: &'static str,
+    },
+    /// What was asked for does not go together.
+    #[error("{0}")]
+    Usage(&'static str),
     /// The file with roots for TLS has no certificate in it.
     #[error("the file with TLS roots cannot be used: {0}")]
     TlsRoots(String),
@@ -234,6 +302,20 @@ impl AgentError {
             Self::Passphrase(_) => "agent.passphrase",
             Self::NotAgreed(_) => "agent.not-agreed",
             Self::NotExportable { .. } => "agent.not-exportable",
+            Self::KeyInTpm => "agent.key-in-tpm",
+            Self::NeedsPkcs11 { .. } => "agent.needs-pkcs11",
+            Self::NoTpmProgram => "agent.no-tpm-program",
+            Self::NoTpm { .. } => "agent.no-tpm",
+            Self::TpmKeyKind(_) => "agent.tpm-key-kind",
+            Self::TpmKeyLost => "agent.tpm-key-lost",
+            Self::WrongPin { .. } => "agent.wrong-pin",
+            Self::PinLocked { .. } => "agent.pin-locked",
+            Self::PinNeeded => "agent.pin-needed",
+            Self::Tpm(_) => "agent.tpm",
+            Self::NoIdentity => "agent.no-identity",
+            Self::SeveralIdentities { .. } => "agent.several-identities",
+            Self::Program { .. } => "agent.program",
+            Self::Usage(_) => "agent.usage",
             Self::TlsRoots(_) => "agent.tls-roots",
             Self::Permissions { .. } => "agent.store-permissions",
             Self::Io { .. } => "agent.store",
@@ -303,8 +385,29 @@ impl AgentError {
             }
             Self::NotAgreed(_) => "look at it with --dry-run; agree when asked, or by --yes, and to roots by --trust-roots",
             Self::NotExportable { .. } => {
-                "export the certificate alone by --certificate; a key leaves only where 'lanyard device install --exportable' allowed it"
+                "export the certificate alone by --certificate; a key leaves only where 'install --exportable' or 'enroll --protection software-exportable' allowed it"
             }
+            Self::KeyInTpm => "export the certificate alone by --certificate; obtain another identity where a key is to leave",
+            Self::NeedsPkcs11 { .. } => "obtain an identity with --protection software for this program",
+            Self::NoTpmProgram => {
+                "build it where libtss2-dev is installed, by 'cargo build --release -p lanyard-tpm', and put it beside lanyard or into PATH"
+            }
+            Self::NoTpm { .. } => {
+                "check that the TPM is switched on and that this user may open /dev/tpmrm0 (group tss), or name another one by LANYARD_TPM; \
+                 without a TPM, ask for --protection tpm-optional or software"
+            }
+            Self::TpmKeyKind(_) => "ask for --key rsa:2048, or for --protection software",
+            Self::TpmKeyLost => "enrol anew: nobody can bring this key back",
+            Self::WrongPin { .. } => "give the PIN that was chosen when the key was made",
+            Self::PinLocked { .. } => {
+                "wait until then; the TPM forgets one wrong PIN after another, and the right one is not taken before"
+            }
+            Self::PinNeeded => "run it in a terminal, or give the PIN by --pin-file",
+            Self::Tpm(_) => "try again; if it stays, look at the TPM with 'tpm2_getcap properties-variable'",
+            Self::NoIdentity => "see 'lanyard device list'; --issuer takes a common name or the beginning of a fingerprint",
+            Self::SeveralIdentities { .. } => "give the id, or --issuer with the authority that the network asks for",
+            Self::Program { package, .. } => return format!("install it: apt-get install {package}"),
+            Self::Usage(_) => "see the help of the command",
             Self::TlsRoots(_) => "give a file with one or more certificates in PEM",
             Self::Permissions { path, .. } => return format!("run: chmod go= {}", path.display()),
             Self::Io { .. } => "check that the folder exists, belongs to this user and has space left",
@@ -322,6 +425,8 @@ impl AgentError {
         match self {
             Self::Fault { fault, .. } => fault.hresult().0,
             Self::HttpStatus { status, .. } => Hresult::of_http_status(*status).0,
+            // NTE_NOT_SUPPORTED: no place to keep such a key in.
+            Self::NoTpmProgram | Self::NoTpm { .. } | Self::TpmKeyKind(_) | Self::PinNeeded => 0x8009_0029,
             // E_FAIL.
             _ => 0x8000_4005,
         }
@@ -331,6 +436,12 @@ impl AgentError {
     #[must_use]
     pub(crate) const fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::HttpStatus { status: 429 | 500..=599, .. })
+    }
+
+    /// Whether it says that no TPM is there for such a key, so that software may take its place where that is allowed.
+    #[must_use]
+    pub(crate) const fn is_absent_tpm(&self) -> bool {
+        matches!(self, Self::NoTpmProgram | Self::NoTpm { .. } | Self::TpmKeyKind(_))
     }
 
     /// For `map_err` on what was done to a file.

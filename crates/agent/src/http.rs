@@ -74,12 +74,12 @@ impl HttpClient {
     /// A client that shows this identity to servers that ask for one.
     ///
     /// # Errors
-    /// [`AgentError::TlsRoots`]; [`AgentError::TlsIdentity`] when the key does not fit.
+    /// [`AgentError::TlsRoots`]; [`AgentError::TlsIdentity`] when the key does not fit; [`AgentError::KeyInTpm`].
     pub fn with_identity(uri: &Uri, tls_roots: Option<&[u8]>, identity: &Identity, key: &DeviceKey) -> Result<Self, AgentError> {
         let issuers = identity.chain.iter().filter(|one| !one.is_self_issued());
         let chain = std::iter::once(&identity.certificate).chain(issuers);
         let chain = chain.map(|one| CertificateDer::from(one.der().to_vec())).collect();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.pkcs8().expose().to_vec()));
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.pkcs8()?.expose().to_vec()));
         let tls = Self::believing(uri, tls_roots)?.with_client_auth_cert(chain, key);
         Ok(Self::with_tls(tls.map_err(|e| AgentError::TlsIdentity(e.to_string()))?))
     }

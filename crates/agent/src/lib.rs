@@ -2,7 +2,7 @@
 //!
 //! Start reading at [`scep`] (the client flow: [`scep::enroll`], [`scep::renew`], [`scep::resume`]); [`store`] keeps what was obtained,
 //! [`key`] makes and reads private keys, [`http`] carries messages; [`mdm`] is the device under management, [`install`]
-//! takes in files.
+//! takes in files, [`using`] lets other programs use what is there, [`tpm`] is keys that stay in a TPM.
 //!
 //! Must never enter: code of the server, printing, global state. The clock and the progress display are arguments.
 
@@ -13,6 +13,8 @@ pub mod key;
 pub mod mdm;
 pub mod scep;
 pub mod store;
+pub mod tpm;
+pub mod using;
 
 mod blocking;
 

@@ -23,23 +23,31 @@ use crate::{
 /// When it cannot be built.
 pub fn lanyard() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        if let Some(path) = std::env::var_os("LANYARD_BIN") {
-            return PathBuf::from(path);
-        }
-        // This test is <target>/<profile>/deps/<name>.
-        let this = std::env::current_exe().unwrap();
-        let profile = this.parent().and_then(Path::parent).expect("the folder of the profile");
-        let mut command = std::process::Command::new(env!("CARGO"));
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "-p", "lanyard", "--bin", "lanyard"]);
-        command.arg("--target-dir").arg(profile.parent().expect("the target folder"));
-        if profile.ends_with("release") {
-            command.arg("--release");
-        }
-        let built = command.output().expect("cargo");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        profile.join("lanyard")
-    })
+    BUILT.get_or_init(|| std::env::var_os("LANYARD_BIN").map_or_else(|| build("lanyard"), PathBuf::from))
+}
+
+/// The program that speaks with a TPM, likewise; it lies beside the other one.
+///
+/// # Panics
+/// When it cannot be built: it needs the package libtss2-dev.
+pub fn lanyard_tpm() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("lanyard-tpm"))
+}
+
+fn build(name: &str) -> PathBuf {
+    // This test is <target>/<profile>/deps/<name>.
+    let this = std::env::current_exe().unwrap();
+    let profile = this.parent().and_then(Path::parent).expect("the folder of the profile");
+    let mut command = std::process::Command::new(env!("CARGO"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "-p", name, "--bin", name]);
+    command.arg("--target-dir").arg(profile.parent().expect("the target folder"));
+    if profile.ends_with("release") {
+        command.arg("--release");
+    }
+    let built = command.output().expect("cargo");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    profile.join(name)
 }
 
 /// A running `lanyard serve`.

@@ -6,6 +6,7 @@ use lanyard_pki::certificate::Certificate;
 use super::review::{PlannedIdentity, Review};
 use crate::{
     error::AgentError,
+    key::KeyPlace,
     store::{DeviceStore, Identity, IdentityAbout, LocalId, Owner, Room, Status},
 };
 
@@ -103,6 +104,7 @@ fn identity(planned: &PlannedIdentity, consent: Consent, from: &str, now: Timest
         not_after,
         predecessor: None,
         exportable: consent.exportable,
+        place: KeyPlace::Software,
         owner: consent.owner,
         name: planned.name.clone(),
     };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::AgentError,
-    store::{DeviceStore, LocalId, files},
+    store::{DeviceStore, Identity, LocalId, files},
 };
 
 const FOLDER: &str = "mdm";
@@ -258,6 +258,27 @@ impl DeviceStore {
     /// [`AgentError::NotJoined`], and those of [`DeviceStore::account`].
     pub fn joined(&self) -> Result<Account, AgentError> {
         self.account()?.ok_or(AgentError::NotJoined)
+    }
+
+    /// The management account with the identity in use. Another process may replace the identity between the two readings: then both are read
+    /// again.
+    ///
+    /// # Errors
+    /// As [`DeviceStore::joined`] and [`DeviceStore::identity`].
+    pub fn joined_with_identity(&self) -> Result<(Account, Identity), AgentError> {
+        let mut account = self.joined()?;
+        loop {
+            match self.identity(&account.identity) {
+                Ok(identity) => return Ok((account, identity)),
+                Err(error) => {
+                    let again = self.joined()?;
+                    if again.identity == account.identity {
+                        return Err(error);
+                    }
+                    account = again;
+                }
+            }
+        }
     }
 
     pub(crate) fn save_account(&self, account: &Account) -> Result<(), AgentError> {

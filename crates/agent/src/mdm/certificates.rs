@@ -8,6 +8,7 @@ use lanyard_model::{
     key::KeyKind,
     san::SubjectAltName,
     secret::SecretText,
+    template::KeyProtection,
     time::{Span, Timestamp},
 };
 use lanyard_pki::{certificate::Certificate, name};
@@ -127,7 +128,13 @@ pub(crate) async fn renew_due(
             }
             Ok(EnrollOutcome::StillPending { .. }) => Enrolment::Held,
             Ok(EnrollOutcome::Refused(refusal)) => Enrolment::Failed(refusal.meaning().to_owned()),
-            Err(error) => Enrolment::Failed(error.to_string()),
+            Err(error) => {
+                // A server that is away is asked again at the next session.
+                if error.is_transient() {
+                    tried.remove(&node.to_string());
+                }
+                Enrolment::Failed(error.to_string())
+            }
         };
         done.push((node.name().unwrap_or_default().to_owned(), enrolment));
     }
@@ -186,12 +193,14 @@ async fn enroll(
     let subject = name::parse(&value("SubjectName")).map_err(|_| wrong("SubjectName"))?;
     let challenge = STANDARD.decode(value("Challenge")).ok().and_then(|octets| String::from_utf8(octets).ok());
     let length: u16 = value("KeyLength").parse().map_err(|_| wrong("KeyLength"))?;
+    let protection = protection(&value("KeyProtection"), &value("ContainerName"))?;
     let mut last = wrong("ServerURL");
     for url in value("ServerURL").split(';').filter(|url| !url.is_empty()) {
         let options = EnrollOptions {
             challenge: challenge.clone().map(SecretText::new),
             san: alternative_names(&value("SubjectAlternativeNames")).ok_or_else(|| wrong("SubjectAlternativeNames"))?,
             key_kind: KeyKind::Rsa(length),
+            protection,
             session: session(tls_roots, clock),
             ..EnrollOptions::new(url, ca.fingerprint(), subject.clone())
         };
@@ -202,6 +211,18 @@ async fn enroll(
         }
     }
     Err(last)
+}
+
+/// Where the key is to be (`KeyProtection`). Windows Hello guards it by a PIN, and a session that nobody watches can ask nobody for one.
+fn protection(value: &str, container: &str) -> Result<KeyProtection, Fault> {
+    match value {
+        "1" => Ok(KeyProtection::Tpm),
+        "2" => Ok(KeyProtection::TpmOptional),
+        "" | "3" => Ok(KeyProtection::Software),
+        "4" if container.is_empty() => Err(Fault::Windows(INVALID_ARGUMENT, "ContainerName is missing".to_owned())),
+        "4" => Err(AgentError::PinNeeded.into()),
+        _ => Err(Fault::Windows(INVALID_ARGUMENT, "KeyProtection cannot be used".to_owned())),
+    }
 }
 
 fn session(tls_roots: Option<&[u8]>, clock: &Clock) -> SessionOptions {

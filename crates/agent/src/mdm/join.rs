@@ -31,7 +31,7 @@ use crate::{
     blocking::blocking,
     error::AgentError,
     http::HttpClient,
-    key::DeviceKey,
+    key::{DeviceKey, KeyPlace},
     scep::options::{Clock, fingerprint_text},
     store::{DeviceStore, Identity, IdentityAbout, LocalId, Owner, Status, files},
 };
@@ -337,6 +337,7 @@ pub(crate) fn identity(
         not_after,
         predecessor,
         exportable: false,
+        place: KeyPlace::Software,
         owner: Owner::default(),
         name: None,
     };

@@ -8,7 +8,7 @@ use lanyard_pki::{error::PkiError, pkcs12::Pkcs12};
 
 use crate::{
     error::AgentError,
-    key::DeviceKey,
+    key::{DeviceKey, KeyPlace},
     store::{DeviceStore, Identity, IdentityAbout, LocalId, Owner, Status},
 };
 
@@ -83,6 +83,7 @@ fn install(store: &DeviceStore, tree: &MemoryTree, node: &LocUri, now: Timestamp
         not_after,
         predecessor: None,
         exportable: value("PFXKeyExportable") != "false",
+        place: KeyPlace::Software,
         owner: Owner::default(),
         name: None,
     };

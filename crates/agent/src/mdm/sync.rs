@@ -58,6 +58,7 @@ pub async fn sync(store: &DeviceStore, clock: &Clock) -> Result<Synced, AgentErr
     let client = HttpClient::with_identity(&uri(&account.server_url)?, tls_roots.as_deref(), &identity, &key)?;
     let mut tree = StoreTree::load(store, &account, clock())?;
     let mut synced = Synced::default();
+    let mut asked_about = false;
     while synced.sessions < MAX_SESSIONS {
         synced.sessions += 1;
         account.session = account.session.wrapping_add(1) % 0xffff;
@@ -78,8 +79,10 @@ pub async fn sync(store: &DeviceStore, clock: &Clock) -> Result<Synced, AgentErr
         keep(store, &account, &tree)?;
         synced.renew_now |= std::mem::take(&mut tree.renew_now);
         let news = enrolments.iter().any(|(_, enrolment)| *enrolment != Enrolment::Held);
+        // The server learns of a certificate in the next session, and what it asks about it comes in the one after that.
+        asked_about |= enrolments.iter().any(|(_, enrolment)| matches!(enrolment, Enrolment::Installed(_)));
         synced.enrolments.extend(enrolments);
-        if !news {
+        if !news && !std::mem::take(&mut asked_about) {
             break;
         }
         tree = StoreTree::load(store, &account, clock())?;

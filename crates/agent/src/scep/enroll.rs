@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lanyard_enroll::scep::client::message::Outgoing;
-use lanyard_model::{name::DistinguishedName, san::SubjectAltName};
+use lanyard_model::{name::DistinguishedName, san::SubjectAltName, template::KeyProtection};
 use lanyard_pki::csr::encode::{CertificationRequestInfo, encode};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     blocking::blocking,
     error::AgentError,
-    key::DeviceKey,
+    key::{DeviceKey, KeyPlace, Made},
     store::{DeviceStore, LocalId, Pending, PendingAbout, PendingState},
 };
 
@@ -40,20 +40,27 @@ pub async fn enroll(
     let key = match &options.key {
         Some(pkcs8) => DeviceKey::from_pkcs8(pkcs8.clone())?,
         None => {
-            let key = DeviceKey::generate(options.key_kind).await?;
-            watcher(Progress::KeyMade(options.key_kind));
-            key
+            let made = DeviceKey::make(options.key_kind, options.protection, None, session.pin.clone()).await?;
+            tell(&made, watcher)
         }
     };
-    let csr = certification_request(&options, &key)?;
-    let transaction = Transaction::first(&key, &options.subject, (session.clock)())?;
-    let outgoing = transaction.request(&csr, &server.ca)?;
+    let (transaction, outgoing) = {
+        let (key, options, ca) = (Arc::clone(&key), options.clone(), server.ca.clone());
+        blocking(move || {
+            let csr = certification_request(&options, &key)?;
+            let transaction = Transaction::first(&key, &options.subject, (options.session.clock)())?;
+            let outgoing = transaction.request(&csr, &ca)?;
+            Ok((transaction, outgoing))
+        })
+        .await?
+    };
     let begun = Begun {
         url: &options.url,
         ca_fingerprint: fingerprint_text(&options.ca_fingerprint),
         subject: &options.subject,
         san: &options.san,
         predecessor: None,
+        exportable: key.place() == KeyPlace::Software && options.protection == KeyProtection::SoftwareExportable,
     };
     let pending = begun.keep(store, &transaction, &key, &outgoing, session).await?;
     watcher(Progress::Sent { transaction: transaction.id.clone() });
@@ -63,7 +70,7 @@ pub async fn enroll(
 /// The CSR of these options, signed by the key.
 ///
 /// # Errors
-/// [`AgentError::Own`].
+/// [`AgentError::Own`]; for a key in the TPM, what the TPM says.
 pub fn certification_request(options: &EnrollOptions, key: &DeviceKey) -> Result<Vec<u8>, AgentError> {
     let info = CertificationRequestInfo {
         subject: options.subject.clone(),
@@ -73,7 +80,16 @@ pub fn certification_request(options: &EnrollOptions, key: &DeviceKey) -> Result
         extensions: Vec::new(),
         challenge: options.challenge.clone(),
     };
-    encode(&info, key.signer()).map_err(AgentError::Own)
+    encode(&info, key.signer()).map_err(|error| key.cause(AgentError::Own(error)))
+}
+
+/// Tells how a key was made.
+pub(super) fn tell(made: &Made, watcher: Watcher<'_>) -> Arc<DeviceKey> {
+    if let Some(why) = &made.instead {
+        watcher(Progress::NoTpm { cause: why.to_string() });
+    }
+    watcher(Progress::KeyMade(made.key.public_key().kind, made.key.place()));
+    Arc::clone(&made.key)
 }
 
 /// A request that is about to be sent.
@@ -83,6 +99,7 @@ pub(super) struct Begun<'a> {
     pub(super) subject: &'a DistinguishedName,
     pub(super) san: &'a [SubjectAltName],
     pub(super) predecessor: Option<LocalId>,
+    pub(super) exportable: bool,
 }
 
 impl Begun<'_> {
@@ -110,6 +127,8 @@ impl Begun<'_> {
             request_id: None,
             begun_at: (session.clock)(),
             predecessor: self.predecessor,
+            exportable: self.exportable,
+            place: key.place(),
         };
         let pending = Pending {
             about,

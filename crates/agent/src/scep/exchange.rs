@@ -70,7 +70,8 @@ impl<'a> Exchange<'a> {
                     let request_id = self.pending.about.request_id.clone();
                     (self.watcher)(Progress::Waiting { attempt: asked, of: self.session.retry_count, wait, request_id });
                     tokio::time::sleep(wait).await;
-                    let poll = self.transaction.poll(&self.server.ca)?;
+                    let (transaction, ca) = (self.transaction.clone(), self.server.ca.clone());
+                    let poll = blocking(move || transaction.poll(&ca)).await?;
                     answer = self.ask(&poll).await?;
                 }
             }
@@ -95,7 +96,8 @@ impl<'a> Exchange<'a> {
         };
         self.last_request_id = answer.request_id;
         let now = (self.session.clock)();
-        self.transaction.decode(&answer.body, outgoing, &self.server.ca, now)
+        let (transaction, sent, ca) = (self.transaction.clone(), outgoing.clone(), self.server.ca.clone());
+        blocking(move || transaction.decode(&answer.body, &sent, &ca, now)).await
     }
 
     async fn held(&mut self) -> Result<(), AgentError> {
@@ -142,7 +144,7 @@ impl<'a> Exchange<'a> {
             id: identity.about.id,
             certificate: identity.certificate,
             chain: identity.chain,
-            key: key.pkcs8().clone(),
+            key,
             transaction: self.transaction.id,
             request_id,
             differences,
@@ -167,7 +169,8 @@ impl<'a> Exchange<'a> {
             obtained_at: (self.session.clock)(),
             not_after,
             predecessor: about.predecessor.clone(),
-            exportable: false,
+            exportable: about.exportable,
+            place: about.place,
             owner: Owner::default(),
             name: None,
         })

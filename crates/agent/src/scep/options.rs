@@ -7,11 +7,12 @@ use lanyard_model::{
     name::DistinguishedName,
     san::SubjectAltName,
     secret::{SecretBytes, SecretText},
+    template::KeyProtection,
     time::Timestamp,
     usage::{ExtendedKeyUsages, KeyUsages},
 };
 
-use crate::error::AgentError;
+use crate::{error::AgentError, tpm::PinSource};
 
 /// Tells the time. An argument, so that tests and simulations have their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -31,6 +32,8 @@ pub struct SessionOptions {
     pub timeout: Duration,
     /// Accept a certificate that lacks names that were asked for.
     pub accept_other_names: bool,
+    /// Whom to ask for the PIN of a key in the TPM; `None` when nobody can be asked.
+    pub pin: Option<PinSource>,
     /// The time.
     pub clock: Clock,
 }
@@ -52,6 +55,7 @@ impl Default for SessionOptions {
             resend_delay: Duration::from_secs(1),
             timeout: crate::http::TIMEOUT,
             accept_other_names: false,
+            pin: None,
             clock: Arc::new(system_time),
         }
     }
@@ -76,6 +80,8 @@ pub struct EnrollOptions {
     pub extended_key_usage: ExtendedKeyUsages,
     /// Kind of the key to make.
     pub key_kind: KeyKind,
+    /// How the key is to be protected.
+    pub protection: KeyProtection,
     /// A key made before (PKCS#8, DER); `None` makes one.
     pub key: Option<SecretBytes>,
     /// How to talk.
@@ -83,7 +89,7 @@ pub struct EnrollOptions {
 }
 
 impl EnrollOptions {
-    /// Options with an RSA key of 2048 bits made on the device, and defaults for the rest.
+    /// Options with an RSA key of 2048 bits made on the device in software, and defaults for the rest.
     #[must_use]
     pub fn new(url: &str, ca_fingerprint: [u8; 32], subject: DistinguishedName) -> Self {
         Self {
@@ -95,6 +101,7 @@ impl EnrollOptions {
             key_usage: KeyUsages::new(),
             extended_key_usage: ExtendedKeyUsages::new(),
             key_kind: KeyKind::Rsa(2048),
+            protection: KeyProtection::Software,
             key: None,
             session: SessionOptions::default(),
         }
@@ -118,7 +125,7 @@ pub fn fingerprint_text(octets: &[u8]) -> String {
     pairs.join(":")
 }
 
-fn system_time() -> Timestamp {
+pub(crate) fn system_time() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

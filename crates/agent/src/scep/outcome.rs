@@ -1,12 +1,15 @@
 //! How a flow ends, and what it tells on the way.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use lanyard_enroll::scep::attributes::FailInfo;
-use lanyard_model::{key::KeyKind, secret::SecretBytes};
+use lanyard_model::key::KeyKind;
 use lanyard_pki::certificate::Certificate;
 
-use crate::store::LocalId;
+use crate::{
+    key::{DeviceKey, KeyPlace},
+    store::LocalId,
+};
 
 /// How an enrolment, renewal or resumption ended.
 #[derive(Debug, Clone)]
@@ -35,8 +38,8 @@ pub struct Issued {
     pub certificate: Certificate,
     /// Its issuers, nearest first, pinned CA last.
     pub chain: Vec<Certificate>,
-    /// Its key: PKCS#8, DER.
-    pub key: SecretBytes,
+    /// Its key.
+    pub key: Arc<DeviceKey>,
     /// transactionID.
     pub transaction: String,
     /// What the server calls the request.
@@ -103,7 +106,12 @@ pub enum Progress {
     /// The server's CA certificates were verified under the fingerprint.
     CaVerified,
     /// A key was made.
-    KeyMade(KeyKind),
+    KeyMade(KeyKind, KeyPlace),
+    /// There is no TPM for the key, and it may be made in software instead.
+    NoTpm {
+        /// Why.
+        cause: String,
+    },
     /// The request was sent.
     Sent {
         /// transactionID.
@@ -138,7 +146,10 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CaVerified => f.write_str("the CA certificates are verified"),
-            Self::KeyMade(kind) => write!(f, "made a key ({kind})"),
+            Self::KeyMade(kind, KeyPlace::Software) => write!(f, "made a key ({kind})"),
+            Self::KeyMade(kind, KeyPlace::Tpm) => write!(f, "made a key in the TPM ({kind})"),
+            Self::KeyMade(kind, KeyPlace::TpmPin) => write!(f, "made a key in the TPM, guarded by a PIN ({kind})"),
+            Self::NoTpm { cause } => write!(f, "{cause}; the key is made in software instead"),
             Self::Sent { transaction } => write!(f, "sent the request, transaction {transaction}"),
             Self::Resumed { transaction } => write!(f, "going on with transaction {transaction}"),
             Self::Resending { attempt, cause } => write!(f, "{cause}; sending the same message again ({attempt})"),

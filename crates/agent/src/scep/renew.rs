@@ -1,10 +1,12 @@
 //! Renewal: a new key for the same names, vouched for by the old certificate (RFC 8894, section 2.5).
 
+use std::sync::Arc;
+
 use lanyard_model::{key::KeyKind, san::SubjectAltName, secret::SecretBytes};
 use lanyard_pki::csr::encode::{CertificationRequestInfo, encode};
 
 use super::{
-    enroll::Begun,
+    enroll::{Begun, tell},
     exchange::Exchange,
     options::{SessionOptions, fingerprint},
     outcome::{EnrollOutcome, Progress, Watcher},
@@ -43,11 +45,16 @@ pub async fn renew(
 ) -> Result<EnrollOutcome, AgentError> {
     let session = &options.session;
     let (old, old_key, under_way) = {
-        let (store, id) = (store.clone(), id.clone());
+        let (store, id, pin) = (store.clone(), id.clone(), session.pin.clone());
         blocking(move || {
             let old = current(&store, &id)?;
             let under_way = store.pendings()?.into_iter().find(|p| p.predecessor.as_ref() == Some(&id));
-            Ok((old, store.identity_key(&id)?, under_way))
+            let key = store.identity_key(&id)?;
+            if under_way.is_none() {
+                key.unlock(pin.as_ref(), &old.about.subject)?;
+                key.prove()?;
+            }
+            Ok((old, key, under_way))
         })
         .await?
     };
@@ -63,9 +70,10 @@ pub async fn renew(
         Some(pkcs8) => DeviceKey::from_pkcs8(pkcs8.clone())?,
         None => {
             let kind = options.key_kind.unwrap_or(old.about.key);
-            let key = DeviceKey::generate(kind).await?;
-            watcher(Progress::KeyMade(kind));
-            key
+            // The same protection as before, and the same PIN: it is asked for once.
+            let protection = old.about.place.protection(old.about.exportable);
+            let made = DeviceKey::make(kind, protection, old_key.pin(), session.pin.clone()).await?;
+            tell(&made, watcher)
         }
     };
     let subject = old.certificate.subject().map_err(AgentError::Own)?;
@@ -73,15 +81,24 @@ pub async fn renew(
     // What we cannot write, the server puts back from its record.
     san.retain(|name| !matches!(name, SubjectAltName::Unsupported(_)));
     let info = CertificationRequestInfo { subject: subject.clone(), san: san.clone(), ..CertificationRequestInfo::default() };
-    let csr = encode(&info, key.signer()).map_err(AgentError::Own)?;
-    let transaction = Transaction::renewal(&key, &subject, (old.certificate.clone(), old_key), server.offers_renewal());
-    let outgoing = transaction.request(&csr, &server.ca)?;
+    let (transaction, outgoing) = {
+        let (key, subject, ca, offered) = (Arc::clone(&key), subject.clone(), server.ca.clone(), server.offers_renewal());
+        let signer = (old.certificate.clone(), old_key);
+        blocking(move || {
+            let csr = encode(&info, key.signer()).map_err(|error| key.cause(AgentError::Own(error)))?;
+            let transaction = Transaction::renewal(&key, &subject, signer, offered);
+            let outgoing = transaction.request(&csr, &ca)?;
+            Ok((transaction, outgoing))
+        })
+        .await?
+    };
     let begun = Begun {
         url: &old.about.url,
         ca_fingerprint: old.about.ca_fingerprint.clone(),
         subject: &subject,
         san: &san,
         predecessor: Some(id.clone()),
+        exportable: old.about.exportable,
     };
     let pending = begun.keep(Some(store), &transaction, &key, &outgoing, session).await?;
     watcher(Progress::Sent { transaction: transaction.id.clone() });

@@ -27,10 +27,15 @@ pub async fn resume(
     watcher: Watcher<'_>,
 ) -> Result<EnrollOutcome, AgentError> {
     let (pending, transaction) = {
-        let (store, id) = (store.clone(), id.clone());
+        let (store, id, pin) = (store.clone(), id.clone(), session.pin.clone());
         blocking(move || {
             let pending = store.pending(&id)?;
+            pending.key.unlock(pin.as_ref(), &pending.about.subject.to_string())?;
+            pending.key.prove()?;
             let transaction = transaction(&store, &pending)?;
+            // A key that succeeds another has its PIN.
+            transaction.signer_key.unlock_like(&pending.key);
+            transaction.signer_key.unlock(pin.as_ref(), &pending.about.subject.to_string())?;
             Ok((pending, transaction))
         })
         .await?
@@ -40,7 +45,10 @@ pub async fn resume(
     let server = server.trust(&fingerprint(&pending.about.ca_fingerprint)?, (session.clock)()).await?;
     watcher(Progress::CaVerified);
     let outgoing = match pending.about.state {
-        PendingState::Held => transaction.poll(&server.ca)?,
+        PendingState::Held => {
+            let (transaction, ca) = (transaction.clone(), server.ca.clone());
+            blocking(move || transaction.poll(&ca)).await?
+        }
         PendingState::Sent => {
             let path = store.pending_folder(id);
             pending.outgoing().ok_or_else(|| AgentError::damaged(&path, "its nonce is unreadable"))?

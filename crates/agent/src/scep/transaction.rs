@@ -36,10 +36,10 @@ impl Transaction {
     /// A first enrolment: messages are signed by the new key with a self-signed certificate of the subject asked for.
     ///
     /// # Errors
-    /// [`AgentError::Own`].
+    /// [`AgentError::Own`]; for a key in the TPM, what the TPM says.
     pub fn first(key: &Arc<DeviceKey>, subject: &DistinguishedName, now: Timestamp) -> Result<Self, AgentError> {
         let subject = name::encode(subject);
-        let certificate = self_signed(&subject, key.signer(), now)?;
+        let certificate = self_signed(&subject, key.signer(), now).map_err(|error| key.cause(error))?;
         Ok(Self::signed_by(key, subject, MessageType::PkcsReq, certificate, Arc::clone(key)))
     }
 
@@ -78,27 +78,27 @@ impl Transaction {
     /// The request around a CSR.
     ///
     /// # Errors
-    /// [`AgentError::Own`].
+    /// [`AgentError::Own`]; for a key in the TPM, what the TPM says.
     pub fn request(&self, csr: &[u8], ca: &CaCertificates) -> Result<Outgoing, AgentError> {
-        Ok(message::request(self.message_type, csr, &self.id, &self.identity(), ca)?)
+        message::request(self.message_type, csr, &self.id, &self.identity(), ca).map_err(|error| self.signer_key.cause(error))
     }
 
     /// A CertPoll, with a nonce of its own.
     ///
     /// # Errors
-    /// [`AgentError::Own`].
+    /// [`AgentError::Own`]; for a key in the TPM, what the TPM says.
     pub fn poll(&self, ca: &CaCertificates) -> Result<Outgoing, AgentError> {
-        Ok(message::poll(&self.subject, &self.id, &self.identity(), ca)?)
+        message::poll(&self.subject, &self.id, &self.identity(), ca).map_err(|error| self.signer_key.cause(error))
     }
 
     /// Verifies and opens the answer to a message of this transaction.
     ///
     /// # Errors
-    /// [`AgentError::Answer`].
+    /// [`AgentError::Answer`]; for a key in the TPM, what the TPM says.
     pub fn decode(&self, reply: &[u8], sent: &Outgoing, ca: &CaCertificates, now: Timestamp) -> Result<Answer, AgentError> {
         let expected =
             Expected { sent, recipient: &self.signer_certificate, decrypter: self.signer_key.decrypter()?, spki: &self.spki };
-        Ok(answer::decode(reply, &expected, ca, now)?)
+        answer::decode(reply, &expected, ca, now).map_err(|error| self.signer_key.cause(error))
     }
 
     fn identity(&self) -> Identity<'_> {

@@ -2,14 +2,19 @@
 
 use std::{path::Path, sync::Arc};
 
-use lanyard_model::{key::KeyKind, secret::SecretText, time::Timestamp};
+use lanyard_model::{key::KeyKind, time::Timestamp};
 use lanyard_pki::{certificate::Certificate, pem};
 use serde::{Deserialize, Serialize};
 
 use super::{DeviceStore, LocalId, files, layout::MY};
-use crate::{error::AgentError, key::DeviceKey};
+use crate::{
+    error::AgentError,
+    key::{DeviceKey, KeyPlace},
+};
 
 const KEY: &str = "key.pem";
+/// What the TPM encrypted of a key that is in it.
+const TPM_KEY: &str = "key.tpm";
 const CERTIFICATE: &str = "certificate.pem";
 const CHAIN: &str = "chain.pem";
 const ABOUT: &str = "about.json";
@@ -69,6 +74,9 @@ pub struct IdentityAbout {
     /// Whether the key may be exported.
     #[serde(default)]
     pub exportable: bool,
+    /// Where the key is.
+    #[serde(default)]
+    pub place: KeyPlace,
     /// Whose it is.
     #[serde(default)]
     pub owner: Owner,
@@ -119,10 +127,10 @@ impl DeviceStore {
         self.trust(&identity.chain)?;
         let certificate = pem::encode(pem::CERTIFICATE, identity.certificate.der());
         let chain: String = identity.chain.iter().map(|c| pem::encode(pem::CERTIFICATE, c.der())).collect();
-        let key: SecretText = key.to_pem();
+        let (key_file, key) = (key_file(key), key.to_stored());
         let about = json(&identity.about, Path::new(ABOUT))?;
         let mut content: Vec<(&str, &[u8])> = vec![
-            (KEY, key.expose().as_bytes()),
+            (key_file, key.expose().as_bytes()),
             (CERTIFICATE, certificate.as_bytes()),
             (CHAIN, chain.as_bytes()),
             (ABOUT, about.as_slice()),
@@ -164,6 +172,12 @@ impl DeviceStore {
         Ok(Identity { about, certificate, chain, tls_roots: files::read_optional(&folder.join(TLS_ROOTS))? })
     }
 
+    /// File of the key of an identity whose key is in software, PKCS#8 in PEM.
+    #[must_use]
+    pub fn key_file(&self, id: &LocalId) -> std::path::PathBuf {
+        self.identity_folder(id).join(KEY)
+    }
+
     /// The key of an identity.
     ///
     /// # Errors
@@ -196,7 +210,10 @@ impl DeviceStore {
     /// # Errors
     /// [`AgentError::Io`] when the store itself cannot be read.
     pub fn damaged(&self) -> Result<Vec<AgentError>, AgentError> {
-        Ok(self.ids(MY)?.iter().filter_map(|id| self.identity(id).err()).collect())
+        let ids = self.ids(MY)?;
+        let wrong = ids.iter().filter_map(|id| Some((id, self.identity(id).err()?)));
+        // One that another process removed meanwhile is not damaged.
+        Ok(wrong.filter(|(id, _)| self.identity_folder(id).exists()).map(|(_, error)| error).collect())
     }
 
     /// Removes an identity with its key, for good. An unreadable one too.
@@ -211,8 +228,20 @@ impl DeviceStore {
 
 /// Reads a key of the store.
 pub(super) fn read_key(folder: &Path) -> Result<Arc<DeviceKey>, AgentError> {
+    let tpm = folder.join(TPM_KEY);
+    if tpm.exists() {
+        return DeviceKey::from_tpm_pem(&files::read_secret(&tpm)?).map_err(|error| AgentError::damaged(&tpm, error));
+    }
     let path = folder.join(KEY);
     DeviceKey::from_pem(&files::read_secret(&path)?).map_err(|error| AgentError::damaged(&path, error))
+}
+
+/// Name of the file that keeps a key.
+pub(super) const fn key_file(key: &DeviceKey) -> &'static str {
+    match key.place() {
+        KeyPlace::Software => KEY,
+        KeyPlace::Tpm | KeyPlace::TpmPin => TPM_KEY,
+    }
 }
 
 /// Reads certificates in PEM, one after another.

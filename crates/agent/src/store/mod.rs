@@ -4,8 +4,8 @@
 //! only place that writes.
 //!
 //! ```text
-//! my/<id>/       key.pem certificate.pem chain.pem about.json
-//! pending/<id>/  key.pem signer.pem message.der about.json
+//! my/<id>/       key.pem or key.tpm, certificate.pem chain.pem about.json
+//! pending/<id>/  key.pem or key.tpm, signer.pem message.der about.json
 //!                (in both: tls-roots.pem, where it was given)
 //! ca/ root/      issuers and pinned CA certificates, named by fingerprint
 //! people/        certificates of others, likewise

@@ -3,18 +3,20 @@
 use std::{path::Path, sync::Arc};
 
 use lanyard_enroll::scep::{attributes::MessageType, client::message::Outgoing};
-use lanyard_model::{key::KeyKind, name::DistinguishedName, san::SubjectAltName, secret::SecretText, time::Timestamp};
+use lanyard_model::{key::KeyKind, name::DistinguishedName, san::SubjectAltName, time::Timestamp};
 use lanyard_pki::{certificate::Certificate, pem};
 use serde::{Deserialize, Serialize};
 
 use super::{
     DeviceStore, LocalId, files,
-    identity::{TLS_ROOTS, json, parse, read_certificates, read_key},
+    identity::{TLS_ROOTS, json, key_file, parse, read_certificates, read_key},
     layout::PENDING,
 };
-use crate::{error::AgentError, key::DeviceKey};
+use crate::{
+    error::AgentError,
+    key::{DeviceKey, KeyPlace},
+};
 
-const KEY: &str = "key.pem";
 const SIGNER: &str = "signer.pem";
 const MESSAGE: &str = "message.der";
 const ABOUT: &str = "about.json";
@@ -69,6 +71,12 @@ pub struct PendingAbout {
     pub begun_at: Timestamp,
     /// The identity that it is to renew.
     pub predecessor: Option<LocalId>,
+    /// Whether the key may be exported.
+    #[serde(default)]
+    pub exportable: bool,
+    /// Where the key is.
+    #[serde(default)]
+    pub place: KeyPlace,
 }
 
 /// A request under way with everything that is needed to go on.
@@ -119,11 +127,11 @@ impl DeviceStore {
     /// # Errors
     /// [`AgentError::Io`].
     pub fn save_pending(&self, pending: &Pending) -> Result<(), AgentError> {
-        let key: SecretText = pending.key.to_pem();
+        let key = pending.key.to_stored();
         let about = json(&pending.about, Path::new(ABOUT))?;
         let signer = pending.signer.as_ref().map(|c| pem::encode(pem::CERTIFICATE, c.der()));
         let mut content: Vec<(&str, &[u8])> =
-            vec![(KEY, key.expose().as_bytes()), (MESSAGE, &pending.message), (ABOUT, about.as_slice())];
+            vec![(key_file(&pending.key), key.expose().as_bytes()), (MESSAGE, &pending.message), (ABOUT, about.as_slice())];
         if let Some(signer) = &signer {
             content.push((SIGNER, signer.as_bytes()));
         }

@@ -29,7 +29,7 @@ pub fn options(double: &Double) -> EnrollOptions {
     EnrollOptions {
         challenge: Some(SecretText::new("open sesame".into())),
         san: vec!["dns:laptop-7.example.org".parse().unwrap(), "upn:jo@example.org".parse().unwrap()],
-        key: Some(rsa(2).pkcs8().clone()),
+        key: Some(rsa(2).pkcs8().unwrap().clone()),
         session: session(),
         ..EnrollOptions::new(&double.url(), double.fingerprint(), name::parse("CN=laptop-7,O=Example").unwrap())
     }
@@ -154,7 +154,7 @@ async fn renewal_is_a_pkcsreq_where_renewal_is_not_offered() {
     let double = Double::start(&[Act::Issue, Act::Refuse(FailInfo::BadRequest)]).await;
     *double.capabilities.lock().unwrap() = Some("SCEPStandard".into());
     let old = issued(enroll(Some(&store), options(&double), &mut |_| {}).await);
-    let renewing = RenewOptions { key: Some(rsa(3).pkcs8().clone()), session: session(), ..RenewOptions::default() };
+    let renewing = RenewOptions { key: Some(rsa(3).pkcs8().unwrap().clone()), session: session(), ..RenewOptions::default() };
     let outcome = renew(&store, &old.id, &renewing, &mut |_| {}).await;
     assert!(matches!(&outcome, Ok(EnrollOutcome::Refused(r)) if r.meaning().contains("too early")), "{outcome:?}");
     assert_eq!((double.seen()[1].message_type, double.seen()[1].self_signed), (MessageType::PkcsReq, false));

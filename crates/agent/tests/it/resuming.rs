@@ -103,7 +103,7 @@ async fn a_renewal_that_is_held_is_gone_on_with_instead_of_begun_again() {
     let double = Double::start(&[Act::Issue, Act::Hold]).await;
     let old = issued(enroll(Some(&store), options(&double), &mut |_| {}).await);
     let renewing = RenewOptions {
-        key: Some(rsa(3).pkcs8().clone()),
+        key: Some(rsa(3).pkcs8().unwrap().clone()),
         session: SessionOptions { retry_count: 0, ..session() },
         ..RenewOptions::default()
     };
@@ -126,7 +126,7 @@ async fn roots_for_tls_are_given_once() {
     let roots = pem::encode(pem::CERTIFICATE, double.authority.ca.der()).into_bytes();
     let asked = EnrollOptions { session: SessionOptions { tls_roots: Some(roots.clone()), ..session() }, ..options(&double) };
     let old = issued(enroll(Some(&store), asked, &mut |_| {}).await);
-    let renewing = RenewOptions { key: Some(rsa(3).pkcs8().clone()), session: session(), ..RenewOptions::default() };
+    let renewing = RenewOptions { key: Some(rsa(3).pkcs8().unwrap().clone()), session: session(), ..RenewOptions::default() };
     let new = issued(renew(&store, &old.id, &renewing, &mut |_| {}).await);
     for id in [&old.id, &new.id] {
         assert_eq!(store.identity(id).unwrap().tls_roots.as_ref(), Some(&roots));

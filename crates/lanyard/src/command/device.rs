@@ -6,6 +6,8 @@
 mod install;
 mod management;
 mod output;
+mod protection;
+mod using;
 
 use std::{
     io::{IsTerminal, Read},
@@ -32,6 +34,8 @@ use lanyard_agent::{
 
 use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, TrustArgs};
 use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, RunArgs, StatusArgs, SyncArgs};
+use protection::{PROTECTION_EXAMPLE, Protection};
+use using::{USE_EXAMPLE, UseCommand};
 
 /// Longest challenge that is read, in octets.
 const MAX_CHALLENGE: u64 = 4096;
@@ -53,7 +57,7 @@ const ENROLL_EXAMPLE: &str = "Example:
 #[derive(Debug, Subcommand)]
 pub enum DeviceCommand {
     /// Obtain a certificate by SCEP with a key made on this device
-    #[command(after_help = format!("{ENROLL_EXAMPLE}\n\n{EXIT_CODES}"))]
+    #[command(after_help = format!("{ENROLL_EXAMPLE}\n\n{PROTECTION_EXAMPLE}\n\n{EXIT_CODES}"))]
     Enroll(Box<EnrollArgs>),
     /// Go on with requests that were held, or whose answer was lost
     #[command(after_help = format!("Example:\n  lanyard device resume --retry-count 60 --retry-period 60s\n\n{EXIT_CODES}"))]
@@ -68,7 +72,7 @@ pub enum DeviceCommand {
     #[command(after_help = "Example:\n  lanyard device remove 3f9a --yes")]
     Remove(RemoveArgs),
     /// Renew an identity with a new key; the server decides whether it is time
-    #[command(after_help = format!("Example:\n  lanyard device renew --all\n\n{EXIT_CODES}"))]
+    #[command(after_help = format!("Examples:\n  lanyard device renew --all\n  lanyard device renew 3f9a --pin-file pin.txt    # a key in the TPM with a PIN\n\n{EXIT_CODES}"))]
     Renew(RenewArgs),
     /// Look at a file or link with certificates or keys, and install it
     #[command(after_help = INSTALL_EXAMPLE)]
@@ -79,6 +83,9 @@ pub enum DeviceCommand {
     /// List certificates that are trusted, or take one out
     #[command(after_help = "Examples:\n  lanyard device trust --list\n  lanyard device trust --remove 3F:0A:9C --yes")]
     Trust(TrustArgs),
+    /// Let other programs use an identity: Wi-Fi, VPN, curl, mail
+    #[command(subcommand, after_help = USE_EXAMPLE)]
+    Use(UseCommand),
     /// Join a management server, as a Windows device does
     #[command(after_help = format!("{JOIN_EXAMPLE}\n\n{MANAGEMENT_CODES}"))]
     Join(Box<JoinArgs>),
@@ -122,6 +129,9 @@ pub struct TalkArgs {
     /// Keep a certificate that lacks names that were asked for
     #[arg(long)]
     accept_other_names: bool,
+    /// File with the PIN of a key in the TPM, - for standard input [default: typed unseen when it is needed]
+    #[arg(long, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
 }
 
 /// `lanyard device enroll`.
@@ -145,6 +155,9 @@ pub struct EnrollArgs {
     /// Kind of key
     #[arg(long, value_name = "KIND", default_value = "rsa:2048", value_parser = parse_key)]
     key: KeyKind,
+    /// Where the key is kept, and whether it may leave
+    #[arg(long, value_enum, value_name = "WHERE", default_value = "software")]
+    protection: Protection,
     #[command(flatten)]
     talk: TalkArgs,
     #[command(flatten)]
@@ -223,6 +236,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         | DeviceCommand::Leave(LeaveArgs { store, .. }) => store.json,
         DeviceCommand::Join(args) => args.store.json,
         DeviceCommand::Install(args) => args.store.json,
+        DeviceCommand::Use(command) => command.json(),
         DeviceCommand::Export(ExportArgs { store, .. }) | DeviceCommand::Trust(TrustArgs { store, .. }) => store.json,
     };
     let done = match command {
@@ -234,6 +248,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Renew(args) => renew(args).await,
         DeviceCommand::Install(args) => install::install(*args).await,
         DeviceCommand::Export(args) => install::give_out(&args),
+        DeviceCommand::Use(command) => using::run(command),
         DeviceCommand::Trust(args) => install::trust(&args),
         DeviceCommand::Join(args) => management::join(*args).await,
         DeviceCommand::Sync(args) => management::sync(args).await,
@@ -255,6 +270,7 @@ async fn enroll(args: EnrollArgs) -> Result<u8, AgentError> {
         challenge,
         san: args.san,
         key_kind: args.key,
+        protection: args.protection.into(),
         session: session(&args.talk)?,
         ..EnrollOptions::new(&args.scep, args.ca_fingerprint, args.subject)
     };
@@ -298,7 +314,7 @@ async fn renew(args: RenewArgs) -> Result<u8, AgentError> {
     if ids.is_empty() {
         output::note("there is no identity to renew");
     }
-    Ok(worst)
+    Ok(worse(worst, using::bring_up_to_date(&store, false)?))
 }
 
 fn list(args: &ListArgs) -> Result<u8, AgentError> {
@@ -376,6 +392,7 @@ fn session(talk: &TalkArgs) -> Result<SessionOptions, AgentError> {
         retry_count: talk.retry_count,
         retry_period: talk.retry_period,
         accept_other_names: talk.accept_other_names,
+        pin: protection::pin_source(talk.pin_file.as_deref()),
         ..SessionOptions::default()
     })
 }

@@ -62,7 +62,7 @@ pub async fn callback(State(server): State<Arc<Server>>, request: Request) -> Re
     let Some(query) = request.uri().query().filter(|query| query.len() <= MAX_QUERY).and_then(fields) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let signed_in = oidc.finish(&server.fleet_secret, &back, &query, cookie(&request), server.now()).await;
+    let signed_in = oidc.finish(server.store.as_ref(), &server.fleet_secret, &back, &query, cookie(&request), server.now()).await;
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(error) => return refused(&server, error.code(), error.to_string(), StatusCode::FORBIDDEN).await,

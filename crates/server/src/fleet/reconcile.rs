@@ -101,7 +101,8 @@ pub fn reconcile(
     }
     for one in wanted {
         let before = ledger.entries.get(&one.key);
-        if let Some(entry) = before.filter(|entry| !is_due(entry, one, now)) {
+        let outdated = |entry: &Entry| is_outdated(entry, one, ledger);
+        if let Some(entry) = before.filter(|entry| !is_due(entry, one, now) && !outdated(entry)) {
             if entry.progress == Progress::Done && !entry.replaced.is_empty() {
                 clear(ledger, &one.key, &mut actions);
             }
@@ -134,6 +135,13 @@ fn is_due(entry: &Entry, wanted: &Wanted, now: Timestamp) -> bool {
             }
         },
     }
+}
+
+/// Whether the device got a certificate since it told which it has.
+fn is_outdated(entry: &Entry, wanted: &Wanted, ledger: &Ledger) -> bool {
+    let inventory = matches!(wanted.how, How::Every { what: What::Inventory(_), .. });
+    let newer = |other: &Entry| other.progress == Progress::Done && other.certificate.is_some() && other.at > entry.at;
+    inventory && entry.progress == Progress::Done && ledger.entries.values().any(newer)
 }
 
 fn wait(failures: u32) -> Span {

@@ -1,6 +1,7 @@
 //! Why nobody was signed in.
 
 use lanyard_modules::error::ModuleError;
+use lanyard_store::error::StoreError;
 
 /// Why nobody was signed in. Text from outside is escaped.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum OidcError {
     /// The token does not hold.
     #[error("the token of the OpenID Connect provider does not hold: {0}")]
     Token(String),
+    /// What was brought back before cannot be told.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Our own generator or key failed.
     #[error(transparent)]
     Own(#[from] lanyard_pki::error::PkiError),
@@ -38,6 +42,7 @@ impl OidcError {
             Self::Refused(_) => "server.oidc-refused",
             Self::State => "server.oidc-state",
             Self::Token(_) => "server.oidc-token",
+            Self::Store(error) => error.code(),
             Self::Own(error) => error.code(),
         }
     }

@@ -1,11 +1,6 @@
 //! The two halves of a sign-in.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lanyard_model::{
@@ -14,6 +9,7 @@ use lanyard_model::{
     time::Timestamp,
 };
 use lanyard_modules::outbound::{Call, Outbound, Target};
+use lanyard_store::ports::Store;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,16 +27,12 @@ use crate::{
 
 /// Longest code and error that are read.
 const MAX_TEXT: usize = 4096;
-/// Most attempts that are remembered at a time.
-const MOST_ATTEMPTS: usize = 100_000;
 
 /// The provider people sign in at.
 pub struct Oidc {
     settings: OidcSettings,
     secret: SecretText,
     provider: Provider,
-    /// Attempts that came back, until they are too old anyway. Each node counts its own; a code is good once at the provider.
-    used: Mutex<HashMap<String, Timestamp>>,
 }
 
 /// A browser to be sent away.
@@ -81,7 +73,7 @@ impl Oidc {
         let outbound = Outbound::new(Some(&certificates), settings.allow_addresses.clone(), timeout);
         let outbound = outbound.map_err(|problem| ServerError::Invalid(format!("oidc.ca-file: {problem}")))?;
         let provider = Provider::new(settings.issuer.clone(), outbound);
-        Ok(Self { settings: settings.clone(), secret, provider, used: Mutex::default() })
+        Ok(Self { settings: settings.clone(), secret, provider })
     }
 
     /// Begins a sign-in that comes back to `redirect_uri`.
@@ -118,12 +110,14 @@ impl Oidc {
         Ok(Begun { location: format!("{endpoint}{separator}{}", form(&pairs)), cookie })
     }
 
-    /// Ends a sign-in with what the browser brought back: the query of the redirection, and its cookie.
+    /// Ends a sign-in with what the browser brought back: the query of the redirection, and its cookie. The store knows what was brought back
+    /// before, on whichever node.
     ///
     /// # Errors
     /// Every one of [`OidcError`]; nobody is signed in by any of them.
     pub async fn finish(
         &self,
+        store: &dyn Store,
         key: &SecretBytes,
         redirect_uri: &str,
         query: &HashMap<String, String>,
@@ -133,7 +127,7 @@ impl Oidc {
         let text = |name: &str| query.get(name).map(String::as_str).filter(|text| text.len() <= MAX_TEXT);
         let state = text("state").ok_or(OidcError::State)?;
         let attempt = Attempt::open(key, state, cookie, now).ok_or(OidcError::State)?;
-        if !self.use_attempt(&attempt, now) {
+        if !store.use_once(&format!("oidc:{}", attempt.id), attempt.until).await? {
             return Err(OidcError::State);
         }
         if let Some(error) = text("error") {
@@ -158,16 +152,6 @@ impl Oidc {
             return Err(OidcError::Token("the provider has not verified the e-mail address".to_owned()));
         }
         Ok(SignedIn { user: user.to_owned(), purpose: attempt.purpose })
-    }
-
-    fn use_attempt(&self, attempt: &Attempt, now: Timestamp) -> bool {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.retain(|_, until| now < *until);
-        // More than ever sign in within a quarter of an hour: somebody fills it, and what cannot be counted is refused.
-        if used.len() >= MOST_ATTEMPTS {
-            return false;
-        }
-        used.insert(attempt.id.clone(), attempt.until).is_none()
     }
 
     /// Exchanges a code for the token (RFC 6749, section 4.1.3).

@@ -98,7 +98,7 @@ pub async fn callback(State(server): State<Arc<Server>>, request: Request) -> Re
     let (Some(oidc), Some(back)) = (&server.oidc, redirect_uri(&server)) else { return StatusCode::NOT_FOUND.into_response() };
     let Some(fields) = Fields::of_query(&request) else { return StatusCode::BAD_REQUEST.into_response() };
     let cookie = session::cookie(request.headers(), ATTEMPT_COOKIE);
-    let finished = oidc.finish(&server.portal_secret, &back, fields.all(), cookie, server.now()).await;
+    let finished = oidc.finish(server.store.as_ref(), &server.portal_secret, &back, fields.all(), cookie, server.now()).await;
     let finished = match finished {
         Ok(finished) if finished.purpose == PURPOSE => finished,
         Ok(_) => return StatusCode::BAD_REQUEST.into_response(),

@@ -61,8 +61,13 @@ impl FreeRadius {
         );
         let file: PathBuf = self.folder.path().join("network.conf");
         fs::write(&file, network).unwrap();
+        self.try_network(&file).await
+    }
+
+    /// Tries to get in as a file for `wpa_supplicant` says.
+    pub async fn try_network(&self, file: &Path) -> Done {
         let mut command = Command::new(program("eapol_test", "eapoltest"));
-        command.arg("-c").arg(&file).args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-s", SECRET, "-t", "10"]);
+        command.arg("-c").arg(file).args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-s", SECRET, "-t", "10"]);
         run(&mut command).await
     }
 }

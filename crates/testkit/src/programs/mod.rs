@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod scepclient;
 pub mod slapd;
 pub mod strongswan;
+pub mod swtpm;
 pub mod vectors;
 
 use std::{

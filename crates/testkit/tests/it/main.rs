@@ -24,4 +24,5 @@ mod process;
 mod renewal;
 mod rollover;
 mod support;
+mod tpm;
 mod trial;

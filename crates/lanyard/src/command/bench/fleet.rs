@@ -181,7 +181,7 @@ async fn enrol(
 ) -> Result<u32, AgentError> {
     let key = keys.get(number % keys.len().max(1)).ok_or(AgentError::Interrupted)?;
     let options =
-        JoinOptions { key: Some(key.pkcs8().clone()), device_name: format!("device-{number}"), user: user(number), ..options };
+        JoinOptions { key: Some(key.pkcs8()?.clone()), device_name: format!("device-{number}"), user: user(number), ..options };
     let joined = lanyard_agent::mdm::join(None, options).await?;
     let device = Device { account: joined.account, identity: joined.identity, key: joined.key, tree: MemoryTree::new() };
     let slot = slots.get(number).ok_or(AgentError::Interrupted)?;

@@ -139,14 +139,14 @@ async fn prepare(
 async fn floor_of(site: &Site, sample: &[Prepared], keys: &[Arc<DeviceKey>]) -> Result<Duration, String> {
     let server = site.open().await?;
     let (message, key) = match (sample.first(), keys.first()) {
-        (Some(prepared), Some(key)) => (prepared.message().to_vec(), Arc::clone(key)),
+        (Some(prepared), Some(key)) => (prepared.message().to_vec(), key.pkcs8().map_err(|e| e.to_string())?.clone()),
         _ => return Err("there is nothing to measure".into()),
     };
     let measured = Arc::clone(&server);
     let floor = tokio::task::spawn_blocking(move || {
         // Once to warm up.
-        floor::scep(&measured, &message, key.pkcs8(), FLOOR_ROUNDS / 4)?;
-        floor::scep(&measured, &message, key.pkcs8(), FLOOR_ROUNDS)
+        floor::scep(&measured, &message, &key, FLOOR_ROUNDS / 4)?;
+        floor::scep(&measured, &message, &key, FLOOR_ROUNDS)
     });
     let floor = floor.await.map_err(|e| e.to_string())?.map_err(|e| lanyard_server::error::chain(&e))?;
     server.store.close().await;

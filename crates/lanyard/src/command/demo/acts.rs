@@ -33,15 +33,15 @@ fn device_name(number: u32) -> String {
     format!("laptop-{number}")
 }
 
-fn subject(name: &str) -> String {
+pub(super) fn subject(name: &str) -> String {
     format!("CN={name},O=Example")
 }
 
-fn dns(name: &str) -> String {
+pub(super) fn dns(name: &str) -> String {
     format!("dns:{name}.example.org")
 }
 
-fn verdict(who: String, act: &'static str, outcome: Result<String, String>) -> Happened {
+pub(super) fn verdict(who: String, act: &'static str, outcome: Result<String, String>) -> Happened {
     let (held, what) = match outcome {
         Ok(what) => (true, what),
         Err(what) => (false, what),

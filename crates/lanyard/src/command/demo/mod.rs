@@ -1,12 +1,13 @@
 //! `lanyard demo`: the main job with simulated devices against a real server in a temporary directory.
 //!
-//! Start reading at [`run`]; `stage` is the server and its devices, `acts` what is played, `windows` what a managed device goes through.
+//! Start reading at [`run`]; `stage` is the server and its devices, `acts` what is played, `windows` what a managed device goes through, `tpm` a device whose key stays in a TPM.
 //!
 //! Must never enter: short cuts. The devices speak SCEP, enrolment and management over HTTP like any other.
 
 mod acts;
 mod play;
 mod stage;
+mod tpm;
 mod windows;
 
 pub use play::{Arguments, run};

@@ -121,6 +121,12 @@ impl Stage {
         DeviceStore::open(&self.dir.join(name)).map_err(|e| e.to_string())
     }
 
+    /// A folder beside those of the devices.
+    pub fn folder(&self, name: &str) -> std::io::Result<PathBuf> {
+        let path = self.dir.join(name);
+        fs::create_dir(&path).map(|()| path)
+    }
+
     /// Where everything is.
     pub fn addresses(&self) -> Vec<(&'static str, Option<String>)> {
         let http = format!("http://{}", self.running.http);

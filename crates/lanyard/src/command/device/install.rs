@@ -10,7 +10,11 @@ use std::{
 use clap::{Args, ValueEnum};
 use lanyard_agent::{
     error::AgentError,
-    install::{Consent, ExportForm, Review, export::export, source},
+    install::{
+        Consent, ExportForm, Review,
+        export::{export, may_leave},
+        source,
+    },
     model::{secret::SecretText, time::Timestamp},
     pki::{certificate::Certificate, pkcs12::Protection},
     scep::SessionOptions,
@@ -203,9 +207,7 @@ pub(super) fn give_out(args: &ExportArgs) -> Result<u8, AgentError> {
     let id = store.find(&args.id)?;
     let passphrase = || -> Result<SecretText, AgentError> {
         // Before anybody types a passphrase for nothing.
-        if !store.identity(&id)?.about.exportable {
-            return Err(AgentError::NotExportable { id: id.to_string() });
-        }
+        may_leave(&store.identity(&id)?.about)?;
         read_passphrase(args.passphrase_file.as_deref().unwrap_or(Path::new("-")), "Passphrase for the file: ")
     };
     let form = if args.certificate {

@@ -12,7 +12,7 @@ use lanyard_agent::{
 };
 use serde_json::json;
 
-use super::{FAILED, StoreArgs, open, output, parse_period, read_secret};
+use super::{FAILED, StoreArgs, open, output, parse_period, read_secret, using::bring_up_to_date};
 use crate::print::fields;
 
 pub(super) const JOIN_EXAMPLE: &str = "Examples:
@@ -173,6 +173,8 @@ async fn renew_and_sync(store: &DeviceStore, proof: Option<RenewalProof>, fetche
     if synced.renew_now && !synced.left {
         renew(store, RenewalProof::Automatic, clock()()).await?;
     }
+    // Whoever uses a certificate uses the new one from now on.
+    bring_up_to_date(store, false)?;
     Ok(synced)
 }
 
@@ -281,8 +283,7 @@ async fn stop_signal() {
 
 pub(super) fn status(args: &StatusArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
-    let account = store.joined()?;
-    let identity = store.identity(&account.identity)?;
+    let (account, identity) = store.joined_with_identity()?;
     let not_after = identity.about.not_after;
     if args.store.json {
         output::print_json(&json!({

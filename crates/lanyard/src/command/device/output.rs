@@ -18,6 +18,8 @@ use lanyard_agent::{
 pub(super) use review::{hex, installed, review, review_json, trusted};
 use serde_json::{Value, json};
 
+use super::protection::word;
+
 /// A line on stderr.
 pub(super) fn note(text: &str) {
     // A closed stderr is nobody's loss.
@@ -133,16 +135,18 @@ pub(super) fn list(identities: &[Identity], pendings: &[PendingAbout], as_json: 
     if identities.is_empty() && pendings.is_empty() {
         return note("the device store is empty; 'lanyard device enroll --help' tells how to obtain a certificate");
     }
-    let mut table = vec![["ID", "STATUS", "SUBJECT", "SERIAL", "VALID UNTIL", "PROFILE"].map(str::to_owned)];
+    let mut table = vec![["ID", "STATUS", "KEY", "SUBJECT", "SERIAL", "VALID UNTIL", "PROFILE"].map(str::to_owned)];
     for identity in identities {
         let facts = Facts::of(&identity.certificate);
         let about = &identity.about;
         let profile = printable(&about.profile);
-        table.push([about.id.to_string(), about.status.to_string(), facts.subject, facts.serial, facts.not_after, profile]);
+        let key = word(about.place, about.exportable).to_owned();
+        table.push([about.id.to_string(), about.status.to_string(), key, facts.subject, facts.serial, facts.not_after, profile]);
     }
     for pending in pendings {
         let (subject, profile) = (printable(&pending.subject.to_string()), printable(pending.profile()));
-        table.push([pending.id.to_string(), pending.state.to_string(), subject, "-".into(), "-".into(), profile]);
+        let key = word(pending.place, pending.exportable).to_owned();
+        table.push([pending.id.to_string(), pending.state.to_string(), key, subject, "-".into(), "-".into(), profile]);
     }
     print_table(&table);
 }
@@ -171,6 +175,7 @@ pub(super) fn identity(store: &DeviceStore, identity: &Identity, as_json: bool) 
         ("valid until", facts.not_after),
         ("SHA-256", facts.fingerprint),
         ("key", about.key.to_string()),
+        ("protection", word(about.place, about.exportable).to_owned()),
         ("chain", chain.join(" < ")),
         ("from", printable(&about.url)),
         ("obtained", about.obtained_at.to_string()),
@@ -195,6 +200,7 @@ pub(super) fn pending(store: &DeviceStore, pending: &PendingAbout, as_json: bool
         ("subject", printable(&pending.subject.to_string())),
         ("names", san.join(", ")),
         ("key", pending.key.to_string()),
+        ("protection", word(pending.place, pending.exportable).to_owned()),
         ("to", printable(&pending.url)),
         ("begun", pending.begun_at.to_string()),
         ("transaction", pending.transaction.clone()),
@@ -261,6 +267,7 @@ fn summary_json(identity: &Identity) -> Value {
     add(&mut value, "obtained_at", json!(about.obtained_at.to_string()));
     add(&mut value, "predecessor", json!(about.predecessor));
     add(&mut value, "exportable", json!(about.exportable));
+    add(&mut value, "protection", json!(word(about.place, about.exportable)));
     add(&mut value, "owner", json!(about.owner));
     add(&mut value, "name", json!(about.name));
     value
@@ -279,14 +286,17 @@ fn pending_json(pending: &PendingAbout) -> Value {
         "request_id": pending.request_id,
         "begun_at": pending.begun_at.to_string(),
         "predecessor": pending.predecessor,
+        "protection": word(pending.place, pending.exportable),
     })
 }
 
 fn files_json(store: &DeviceStore, id: &LocalId) -> Value {
     let folder = store.identity_folder(id);
+    let in_tpm = folder.join("key.tpm");
+    let key = if in_tpm.exists() { in_tpm } else { folder.join("key.pem") };
     json!({
         "folder": folder,
-        "key": folder.join("key.pem"),
+        "key": key,
         "certificate": folder.join("certificate.pem"),
         "chain": folder.join("chain.pem"),
     })

@@ -175,6 +175,27 @@ fn a_certificate_gets_a_new_name_each_time_and_the_old_one_goes_last() {
 }
 
 #[test]
+fn a_device_that_got_a_certificate_is_asked_which_it_has() {
+    let mut ledger = Ledger::default();
+    let wanted = [certificate(), question()];
+    run(&mut ledger, &wanted, START);
+    end(&mut ledger, "inventory/device", Progress::Done, START);
+    assert_eq!(run(&mut ledger, &wanted, START).0.len(), 0);
+    let later = START + Span::from_secs(60);
+    end(&mut ledger, "scep/wifi", Progress::Done, later);
+    let fetched = Fetched {
+        issuer: "issuing".parse().unwrap(),
+        serial: SerialNumber::from_magnitude(&[7]).unwrap(),
+        not_after: START + Span::from_days(400),
+    };
+    ledger.entries.get_mut("scep/wifi").unwrap().certificate = Some(fetched);
+    assert_eq!(run(&mut ledger, &wanted, later).0.len(), 1, "once");
+    assert_eq!(run(&mut ledger, &wanted, later).0.len(), 0, "it is being asked");
+    end(&mut ledger, "inventory/device", Progress::Done, later);
+    assert_eq!(run(&mut ledger, &wanted, later).0.len(), 0);
+}
+
+#[test]
 fn questions_are_asked_again_in_time() {
     let (mut ledger, wanted) = (Ledger::default(), [question()]);
     run(&mut ledger, &wanted, START);

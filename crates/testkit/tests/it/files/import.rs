@@ -11,38 +11,59 @@ fn path<'a>(folder: &Path, name: &str, into: &'a mut String) -> &'a str {
     into
 }
 
-/// File, passphrase file, identities, other certificates, and what the first identity is called.
-const FILES: &[(&str, Option<&str>, usize, usize, Option<&str>)] = &[
-    ("root.cer", None, 0, 1, None),
-    ("root.crt", None, 0, 1, None),
-    ("chain.p7b", None, 0, 2, None),
-    ("chain.p7c", None, 0, 2, None),
-    ("bare.p7b", None, 0, 2, None),
-    ("modern.pfx", Some("pass"), 1, 1, Some("Bürgeramt")),
-    ("old.pfx", Some("pass"), 1, 1, Some("Bürgeramt")),
-    ("open.pfx", None, 1, 1, Some("Bürgeramt")),
-    ("open.pfx", Some("none"), 1, 1, Some("Bürgeramt")),
-    ("rc2.p12", Some("pass"), 1, 1, Some("Bürgeramt")),
-    ("sha512.p12", Some("pass"), 1, 1, Some("Bürgeramt")),
-    ("gnutls.p12", Some("pass"), 1, 1, Some("gnutls")),
-    ("nss.p12", Some("pass"), 1, 1, Some("Bürgeramt")),
-    ("java.p12", Some("pass"), 2, 1, None),
-    ("plain.pem", None, 1, 0, None),
-    ("windows.pem", None, 1, 0, None),
-    ("pkcs1.pem", None, 1, 0, None),
-    ("pkcs1-locked.pem", Some("pass"), 1, 0, None),
-    ("pkcs8-locked.pem", Some("pass"), 1, 0, None),
-    ("pkcs8-old.pem", Some("pass"), 1, 0, None),
-    ("sec1.pem", None, 1, 0, None),
-    ("text.pem", None, 1, 0, None),
-    ("trusted.pem", None, 0, 1, None),
+/// What is expected of a file.
+struct Expected {
+    file: &'static str,
+    /// File with the passphrase.
+    pass: Option<&'static str>,
+    identities: usize,
+    /// Certificates without a key.
+    certificates: usize,
+    /// What the first identity is called.
+    name: Option<&'static str>,
+}
+
+const fn expected(
+    file: &'static str,
+    pass: Option<&'static str>,
+    identities: usize,
+    certificates: usize,
+    name: Option<&'static str>,
+) -> Expected {
+    Expected { file, pass, identities, certificates, name }
+}
+
+const FILES: &[Expected] = &[
+    expected("root.cer", None, 0, 1, None),
+    expected("root.crt", None, 0, 1, None),
+    expected("chain.p7b", None, 0, 2, None),
+    expected("chain.p7c", None, 0, 2, None),
+    expected("bare.p7b", None, 0, 2, None),
+    expected("modern.pfx", Some("pass"), 1, 1, Some("Bürgeramt")),
+    expected("old.pfx", Some("pass"), 1, 1, Some("Bürgeramt")),
+    expected("open.pfx", None, 1, 1, Some("Bürgeramt")),
+    expected("open.pfx", Some("none"), 1, 1, Some("Bürgeramt")),
+    expected("rc2.p12", Some("pass"), 1, 1, Some("Bürgeramt")),
+    expected("sha512.p12", Some("pass"), 1, 1, Some("Bürgeramt")),
+    expected("gnutls.p12", Some("pass"), 1, 1, Some("gnutls")),
+    expected("nss.p12", Some("pass"), 1, 1, Some("Bürgeramt")),
+    expected("java.p12", Some("pass"), 2, 1, None),
+    expected("plain.pem", None, 1, 0, None),
+    expected("windows.pem", None, 1, 0, None),
+    expected("pkcs1.pem", None, 1, 0, None),
+    expected("pkcs1-locked.pem", Some("pass"), 1, 0, None),
+    expected("pkcs8-locked.pem", Some("pass"), 1, 0, None),
+    expected("pkcs8-old.pem", Some("pass"), 1, 0, None),
+    expected("sec1.pem", None, 1, 0, None),
+    expected("text.pem", None, 1, 0, None),
+    expected("trusted.pem", None, 0, 1, None),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_every_program_are_shown_and_installed() {
     let folder = temporary::folder("files");
     make_all(folder.path()).await;
-    for (number, (file, pass, identities, certificates, name)) in FILES.iter().enumerate() {
+    for (number, Expected { file, pass, identities, certificates, name }) in FILES.iter().enumerate() {
         // Their names tell nothing.
         let renamed = folder.path().join(format!("{number}.bin"));
         std::fs::copy(folder.path().join(file), &renamed).unwrap();

@@ -3,6 +3,7 @@
 mod export;
 mod hostile;
 mod import;
+mod using;
 
 use std::path::Path;
 

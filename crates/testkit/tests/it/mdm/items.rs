@@ -164,3 +164,33 @@ async fn every_item_of_a_policy_is_seen_on_the_device_and_taken_back() {
         assert!(!nodes.contains(gone), "{gone}: {nodes}");
     }
 }
+
+/// What the device says about a certificate that was to have its key here.
+async fn with_protection(protection: &str) -> (FleetDetails, (String, String), Vec<String>) {
+    let server = server().await;
+    let url = server.scep_url("default");
+    let scep =
+        format!("[[scep]]\nname = \"c\"\ntemplate = \"device-client\"\nkey-protection = {protection}\nurls = [\"{url}\"]\n");
+    put(&server, &scep).await;
+    let device = Joined::to(&server).await;
+    device.sync(&server).await;
+    device.sync(&server).await;
+    (device.details(&server).await, device.job(&server, "certificate c").await, device.subjects())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_must_be_where_the_device_has_no_place_fails_and_one_that_may_be_elsewhere_is() {
+    // NTE_NOT_SUPPORTED.
+    for protection in ["\"tpm\"", "{ hello = { container = \"c\" } }"] {
+        let (details, (state, result), subjects) = with_protection(protection).await;
+        assert!(result.contains("80090029") || result.contains("-2146893783"), "{protection}: {state}, {result}");
+        assert!(details.given.iter().all(|one| one.key != "scep/c" || one.progress != "done"), "{details:?}");
+        assert_eq!(subjects.len(), 1, "the identity alone: {subjects:?}");
+    }
+    for protection in ["\"tpm-optional\"", "\"software\""] {
+        let (details, (state, result), subjects) = with_protection(protection).await;
+        assert_eq!(state, "verified", "{protection}: {result}");
+        assert!(details.given.iter().any(|one| one.key == "scep/c" && one.progress == "done"), "{details:?}");
+        assert_eq!(subjects.len(), 2, "{subjects:?}");
+    }
+}

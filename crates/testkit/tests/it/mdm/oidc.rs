@@ -10,7 +10,10 @@ use lanyard_testkit::{
     keys::rsa,
     mdm::{Door, issue},
     oidc::{CLIENT_ID, CLIENT_SECRET, KEY, Provider, Sent, Token, write},
-    programs::glewlwyd::{self, Glewlwyd},
+    programs::{
+        glewlwyd::{self, Glewlwyd},
+        postgres::Postgres,
+    },
     server::{Builder, TestServer},
     service::Says,
 };
@@ -305,4 +308,24 @@ async fn new_keys_of_the_provider_are_learnt_and_a_mail_address_must_be_verified
         });
         assert_eq!(page.await.status, status, "{verified}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_attempt_comes_back_to_any_node_and_once_on_all_of_them() {
+    let provider = Provider::start().await;
+    let builder = builder(&provider.issuer(), CLIENT_SECRET, provider.certificate.clone(), "");
+    let builder = builder.config("# url = \"https://mdm.example.org\"", "url = \"https://localhost:1\"");
+    let server = start(builder.database(Postgres::shared().database())).await;
+    let other = server.further().await;
+    let (location, cookie) = opened(&server).await;
+    let sent = Sent::to(&provider, &location);
+    let code = provider.code(&sent, &provider.token(&sent, "user1", server.now()));
+    let query = format!("code={code}&state={}", sent.query["state"]);
+    let octets = encode("GET", &format!("{CALLBACK}?{query}"), &format!("Cookie: {cookie}\r\n"), b"");
+    let elsewhere = Door { address: other.https, ..Door::first(&server) };
+    assert_eq!(elsewhere.exchange(&octets).await.unwrap().status, 200);
+    for door in [&Door::first(&server), &elsewhere] {
+        assert_refused(&server, &door.exchange(&octets).await.unwrap(), "server.oidc-state", "again").await;
+    }
+    other.stop().await;
 }

@@ -1,0 +1,18 @@
+//! Letting other programs use an identity: configuration that names the right certificate when there are several, and follows renewals.
+//!
+//! Start reading at [`choose`] (which identity), then [`place`] (what is written down, and taken away again); [`program`] is what each program wants.
+//!
+//! ```text
+//! use/<name>/    use.json, client.pem, roots.pem and the file of the program
+//! ```
+//!
+//! Must never enter: starting the programs that use it, their system-wide configuration.
+
+pub mod choose;
+mod nss;
+pub mod place;
+pub mod program;
+
+pub use choose::{Purpose, Select};
+pub use place::{Use, Used};
+pub use program::Program;

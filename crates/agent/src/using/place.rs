@@ -1,0 +1,149 @@
+//! What is written down for programs, brought up to date after renewals, and taken away.
+
+use std::path::PathBuf;
+
+use lanyard_model::time::Timestamp;
+use lanyard_pki::{certificate::Certificate, pem};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    choose::{Select, is_called},
+    nss::Database,
+    program::{Paths, Program},
+};
+use crate::{
+    error::AgentError,
+    key::KeyPlace,
+    store::{DeviceStore, LocalId, Room, files},
+};
+
+const USES: &str = "use";
+const REQUEST: &str = "use.json";
+const CLIENT: &str = "client.pem";
+const ROOTS: &str = "roots.pem";
+
+/// What was asked for.
+///
+/// STORED: as `use.json`; new fields must have defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    /// Its name: lower-case letters, digits and dashes.
+    pub name: String,
+    /// For which program.
+    pub program: Program,
+    /// Which identity.
+    pub select: Select,
+    /// The root that servers must lead to: beginning of its fingerprint, or its common name. Without it, the only one that is trusted.
+    pub root: Option<String>,
+}
+
+/// What was written.
+#[derive(Debug, Clone)]
+pub struct Used {
+    /// What was asked for.
+    pub request: Use,
+    /// The identity that was chosen.
+    pub identity: LocalId,
+    /// Configuration of the program.
+    pub file: PathBuf,
+}
+
+/// How bringing one of them up to date ended.
+#[derive(Debug)]
+pub struct Refreshed {
+    /// Its name.
+    pub name: String,
+    /// What was written; after an error, what was there is as it was.
+    pub outcome: Result<Used, AgentError>,
+}
+
+impl Use {
+    /// Chooses the identity and writes everything, in place of what was there under this name.
+    ///
+    /// # Errors
+    /// [`AgentError::Usage`], [`AgentError::NoIdentity`], [`AgentError::SeveralIdentities`], [`AgentError::NeedsPkcs11`]; those of the store.
+    pub fn write(&self, store: &DeviceStore, now: Timestamp) -> Result<Used, AgentError> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !(1..=64).contains(&self.name.len()) || !self.name.chars().all(allowed) {
+            return Err(AgentError::Usage("a name for this has 1 to 64 lower-case letters, digits and dashes"));
+        }
+        self.program.check()?;
+        let identity = self.select.find(store, now)?;
+        if identity.about.place != KeyPlace::Software {
+            return Err(AgentError::NeedsPkcs11 { id: identity.about.id.to_string(), program: self.program.title() });
+        }
+        let root = self.root(store)?;
+        let folder = folder(store, &self.name);
+        let (client, roots, file) = (folder.join(CLIENT), folder.join(ROOTS), folder.join(self.program.file()));
+        let issuers = identity.chain.iter().filter(|one| !one.is_self_issued());
+        let chain: String =
+            std::iter::once(&identity.certificate).chain(issuers).map(|one| pem::encode(pem::CERTIFICATE, one.der())).collect();
+        let key = store.key_file(&identity.about.id);
+        let configuration = self.program.configure(&identity, &Paths { client: &client, key: &key, roots: &roots });
+        let request = serde_json::to_vec_pretty(self).map_err(|error| AgentError::damaged(&folder, error))?;
+        files::make_folder(&folder)?;
+        files::replace(&client, chain.as_bytes())?;
+        files::replace(&roots, pem::encode(pem::CERTIFICATE, root.der()).as_bytes())?;
+        files::replace(&file, configuration.as_bytes())?;
+        if let Program::Nss { database, .. } = &self.program {
+            Database::new(database, &self.name).install(store, &identity, &root, &folder)?;
+        }
+        files::replace(&folder.join(REQUEST), &request)?;
+        Ok(Used { request: self.clone(), identity: identity.about.id, file })
+    }
+
+    fn root(&self, store: &DeviceStore) -> Result<Certificate, AgentError> {
+        let mut roots = store.certificates_in(Room::Root)?;
+        if let Some(wanted) = &self.root {
+            roots.retain(|one| is_called(one, wanted));
+        }
+        match (roots.pop(), roots.is_empty()) {
+            (Some(root), true) => Ok(root),
+            (None, _) => Err(AgentError::Usage("no such root is trusted by this device; see 'lanyard device trust --list'")),
+            (Some(_), false) => {
+                Err(AgentError::Usage("several roots are trusted by this device; say by --root which one servers must lead to"))
+            }
+        }
+    }
+
+    /// What was written, by name.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`] when the store cannot be read. What is damaged is passed over.
+    pub fn all(store: &DeviceStore) -> Result<Vec<Self>, AgentError> {
+        let folder = store.path().join(USES);
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let entries = std::fs::read_dir(&folder).map_err(AgentError::io("reading", &folder))?;
+        let read = |path: PathBuf| serde_json::from_slice::<Self>(&files::read(&path.join(REQUEST)).ok()?).ok();
+        let mut found: Vec<Self> = entries.flatten().filter_map(|entry| read(entry.path())).collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// Brings everything up to date, as after a renewal. One that fails leaves the others alone, and what it had as it was.
+    ///
+    /// # Errors
+    /// [`AgentError::Io`] when the store cannot be read.
+    pub fn refresh(store: &DeviceStore, now: Timestamp) -> Result<Vec<Refreshed>, AgentError> {
+        Ok(Self::all(store)?.into_iter().map(|one| Refreshed { outcome: one.write(store, now), name: one.name }).collect())
+    }
+
+    /// Takes away what was written under a name.
+    ///
+    /// # Errors
+    /// [`AgentError::UnknownId`], [`AgentError::Io`].
+    pub fn remove(store: &DeviceStore, name: &str) -> Result<(), AgentError> {
+        let known = Self::all(store)?.into_iter().find(|one| one.name == name);
+        let known = known.ok_or_else(|| AgentError::UnknownId(lanyard_model::text::printable(name)))?;
+        if let Program::Nss { database, .. } = &known.program {
+            Database::new(database, &known.name).remove()?;
+        }
+        files::remove_folder(&folder(store, &known.name))
+    }
+}
+
+fn folder(store: &DeviceStore, name: &str) -> PathBuf {
+    store.path().join(USES).join(name)
+}

@@ -1,0 +1,144 @@
+//! What each program wants to have written down.
+
+use std::path::{Path, PathBuf};
+
+use lanyard_model::san::SubjectAltName;
+use serde::{Deserialize, Serialize};
+
+use super::choose::{Purpose, common_name};
+use crate::{error::AgentError, store::Identity};
+
+/// A program, and what it must know beside the identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "program")]
+pub enum Program {
+    /// `wpa_supplicant`: Wi-Fi with EAP-TLS.
+    Wifi {
+        /// Name of the network, at most 32 octets.
+        ssid: String,
+        /// Names that the RADIUS server's certificate must have one of.
+        server_names: Vec<String>,
+    },
+    /// strongSwan's `swanctl`: a VPN with IKEv2.
+    Vpn {
+        /// Host or address of the gateway.
+        gateway: String,
+        /// Name that its certificate must have.
+        gateway_name: String,
+    },
+    /// `curl`, and whatever reads PEM files.
+    Curl,
+    /// S/MIME by programs that read PEM files.
+    Mail,
+    /// Programs with an NSS database: Chromium, Firefox, Thunderbird.
+    Nss {
+        /// Its folder: `~/.pki/nssdb` for Chromium, the profile for the others.
+        database: PathBuf,
+        /// What the identity is for.
+        purpose: Purpose,
+    },
+}
+
+/// Paths that configuration names.
+pub(super) struct Paths<'a> {
+    pub(super) client: &'a Path,
+    pub(super) key: &'a Path,
+    pub(super) roots: &'a Path,
+}
+
+impl Program {
+    /// What the identity must be good for.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        match self {
+            Self::Wifi { .. } | Self::Vpn { .. } | Self::Curl => Purpose::ClientAuth,
+            Self::Mail => Purpose::Mail,
+            Self::Nss { purpose, .. } => *purpose,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn title(&self) -> &'static str {
+        match self {
+            Self::Wifi { .. } => "wpa_supplicant",
+            Self::Vpn { .. } => "strongSwan",
+            Self::Curl => "curl",
+            Self::Mail => "a mail program",
+            Self::Nss { .. } => "NSS",
+        }
+    }
+
+    /// Its configuration file.
+    #[must_use]
+    pub const fn file(&self) -> &'static str {
+        match self {
+            Self::Wifi { .. } => "wpa_supplicant.conf",
+            Self::Vpn { .. } => "swanctl.conf",
+            Self::Curl => "curlrc",
+            Self::Mail => "smime.env",
+            Self::Nss { .. } => "nss.txt",
+        }
+    }
+
+    /// Refuses what would break out of the configuration, or trust anybody.
+    pub(super) fn check(&self) -> Result<(), AgentError> {
+        let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c));
+        let fine = match self {
+            Self::Wifi { ssid, server_names } => {
+                let name = (1..=32).contains(&ssid.len()) && !ssid.chars().any(char::is_control);
+                name && !server_names.is_empty() && server_names.iter().all(|name| plain(name))
+            }
+            Self::Vpn { gateway, gateway_name } => plain(gateway) && plain(gateway_name),
+            Self::Curl | Self::Mail => true,
+            Self::Nss { database, .. } => database.is_absolute(),
+        };
+        if fine { Ok(()) } else { Err(AgentError::Usage("a name is empty, too long, or has characters that no such name has")) }
+    }
+
+    pub(super) fn configure(&self, identity: &Identity, paths: &Paths<'_>) -> String {
+        let Paths { client, key, roots } = paths;
+        let (client, key, roots) = (client.display(), key.display(), roots.display());
+        match self {
+            Self::Wifi { ssid, server_names } => {
+                // Hexadecimal without quotation marks takes every name.
+                let ssid = lanyard_model::text::hex(ssid.as_bytes());
+                let who = name_of(identity);
+                let servers = server_names.join(";");
+                format!(
+                    "network={{\n\tssid={ssid}\n\tkey_mgmt=WPA-EAP\n\teap=TLS\n\tidentity=\"{who}\"\n\tca_cert=\"{roots}\"\n\
+                     \tdomain_match=\"{servers}\"\n\tclient_cert=\"{client}\"\n\tprivate_key=\"{key}\"\n}}\n"
+                )
+            }
+            Self::Vpn { gateway, gateway_name } => {
+                let who = name_of(identity);
+                format!(
+                    "connections {{\n  lanyard-{gateway_name} {{\n    version = 2\n    remote_addrs = {gateway}\n    vips = 0.0.0.0, ::\n\
+                     \x20   local {{\n      auth = pubkey\n      certs = {client}\n      id = \"{who}\"\n    }}\n\
+                     \x20   remote {{\n      auth = pubkey\n      cacerts = {roots}\n      id = {gateway_name}\n    }}\n\
+                     \x20   children {{\n      all {{\n        remote_ts = 0.0.0.0/0, ::/0\n      }}\n    }}\n  }}\n}}\n\
+                     secrets {{\n  private-lanyard-{gateway_name} {{\n    file = {key}\n  }}\n}}\n"
+                )
+            }
+            Self::Curl => format!("cert = \"{client}\"\nkey = \"{key}\"\ncacert = \"{roots}\"\n"),
+            Self::Nss { database, .. } => format!("{}\n", database.display()),
+            Self::Mail => {
+                format!("# openssl smime -sign -signer \"$SIGNER\" -inkey \"$KEY\"\nSIGNER={client}\nKEY={key}\nROOTS={roots}\n")
+            }
+        }
+    }
+}
+
+/// Who the identity says it is, as networks are told: UPN, mail address, host name, or else the common name. Free of what quotation marks
+/// cannot hold.
+fn name_of(identity: &Identity) -> String {
+    let names = identity.certificate.subject_alt_names().unwrap_or_default();
+    let pick = |wanted: fn(&SubjectAltName) -> bool| names.iter().find(|one| wanted(one));
+    let first = pick(|one| matches!(one, SubjectAltName::Upn(_)))
+        .or_else(|| pick(|one| matches!(one, SubjectAltName::Email(_))))
+        .or_else(|| pick(|one| matches!(one, SubjectAltName::Dns(_))));
+    let text = first.map(ToString::to_string);
+    let text = text.as_deref().and_then(|text| text.split_once(':')).map(|(_, name)| name.to_owned());
+    let text = text.or_else(|| common_name(&identity.certificate)).unwrap_or_default();
+    text.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect()
+}

@@ -1,0 +1,76 @@
+//! Keys with a PIN: the TPM counts the wrong ones, locks, says for how long, and forgets.
+
+use std::time::{Duration, Instant};
+
+use lanyard_testkit::programs::swtpm::Swtpm;
+
+use super::{Device, holds, refused, server};
+
+const PIN: &str = "hunter2-hunter2";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_pins_are_counted_by_the_tpm_which_locks_and_recovers() {
+    const INTERVAL: u64 = 20;
+    let (tpm, server) = (Swtpm::start().await, server().start().await);
+    tpm.set_lockout(4, u32::try_from(INTERVAL).unwrap()).await;
+    let device = Device::with(&tpm);
+    let (right, wrong) = (device.file("right", PIN), device.file("wrong", "swordfish"));
+    device.enroll(&server, "host-1", &["--protection", "tpm-pin", "--pin-file", &right]).await.good();
+    let guarded = device.current().await["id"].as_str().unwrap().to_owned();
+    assert_eq!(device.current().await["protection"], "tpm-pin");
+
+    let mut told = Vec::new();
+    let mut locked = None;
+    for _ in 0..10 {
+        let done = device.run(&["renew", &guarded, "--pin-file", &wrong]).await;
+        assert!(!done.success, "{}", done.output);
+        if done.output.contains("[agent.pin-locked]") {
+            locked = Some(done.output);
+            break;
+        }
+        refused(&done, "agent.wrong-pin");
+        told.push(done.output);
+    }
+    let at = Instant::now();
+    let locked = locked.expect("a lock");
+    assert!(told[0].contains("after 3 more wrong ones"), "{told:?}");
+    assert!(locked.contains("until 20") && locked.contains(" s)"), "it says until when: {locked}");
+    let seconds: u64 =
+        locked.split('(').find_map(|rest| rest.split(" s)").next()?.parse().ok()).unwrap_or_else(|| panic!("{locked}"));
+    assert!((1..=INTERVAL).contains(&seconds), "{locked}");
+
+    // Even the right one is not taken now.
+    refused(&device.run(&["renew", &guarded, "--pin-file", &right]).await, "agent.pin-locked");
+    // A key without a PIN is not touched by it.
+    device.enroll(&server, "host-2", &["--protection", "tpm"]).await.good();
+    let open =
+        device.json(&["list"]).await["identities"].as_array().unwrap().iter().find(|one| one["protection"] == "tpm").cloned();
+    device.run(&["renew", open.unwrap()["id"].as_str().unwrap()]).await.good();
+
+    tokio::time::sleep(Duration::from_secs(seconds + 1).saturating_sub(at.elapsed())).await;
+    device.run(&["renew", &guarded, "--pin-file", &right]).await.good();
+
+    for (path, content) in device.files() {
+        assert!(!holds(&content, PIN.as_bytes()) && !holds(&content, b"swordfish"), "{}", path.display());
+    }
+    assert!(told.iter().chain([&locked]).all(|text| !text.contains("swordfish")), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_that_nobody_can_give_or_that_no_tpm_takes_is_refused_before_anything_is_sent() {
+    let (tpm, server) = (Swtpm::start().await, server().start().await);
+    let device = Device::with(&tpm);
+    refused(&device.enroll(&server, "host-1", &["--protection", "tpm-pin"]).await, "agent.pin-needed");
+    for (name, pin) in [("short", "123"), ("long", "123456789012345678901234567890123")] {
+        let file = device.file(name, pin);
+        let done = device.enroll(&server, &format!("host-{name}"), &["--protection", "tpm-pin", "--pin-file", &file]).await;
+        refused(&done, "agent.usage");
+        assert!(!done.output.contains(pin), "{}", done.output);
+    }
+    assert!(server.admin.certificates().await.is_empty());
+    let right = device.file("right", PIN);
+    device.enroll(&server, "host-2", &["--protection", "tpm-pin", "--pin-file", &right]).await.good();
+    let id = device.current().await["id"].as_str().unwrap().to_owned();
+    refused(&device.run(&["renew", &id]).await, "agent.pin-needed");
+    assert_eq!(device.current().await["id"].as_str(), Some(id.as_str()), "as it was");
+}
