@@ -95,6 +95,33 @@ pub async fn request(address: SocketAddr, method: &str, target: &str, fields: &s
     if cut { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(Response::parse(&octets)) }
 }
 
+/// The same of a server that keeps the connection open whatever it is asked, and says how long its answer is.
+///
+/// # Errors
+/// Those of the connection.
+pub async fn request_by_length(address: SocketAddr, method: &str, target: &str, body: &[u8]) -> std::io::Result<Response> {
+    let run = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(&encode(method, target, "Content-Type: application/json\r\n", body)).await?;
+        let (mut answer, mut chunk) = (Vec::new(), vec![0; 64 * 1024]);
+        loop {
+            let read = stream.read(&mut chunk).await?;
+            answer.extend_from_slice(&chunk[..read]);
+            if answer.windows(4).any(|w| w == b"\r\n\r\n") {
+                let response = Response::parse(&answer);
+                let length = response.field("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+                if response.body.len() >= length {
+                    return Ok(response);
+                }
+            }
+            if read == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    };
+    timeout(PATIENCE, run).await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
+}
+
 /// A request's octets; the connection ends with its answer.
 #[must_use]
 pub fn encode(method: &str, target: &str, fields: &str, body: &[u8]) -> Vec<u8> {

@@ -65,6 +65,12 @@ impl Says {
         Self { status: 200, fields: String::new(), body: value.to_string().into_bytes(), after: Duration::ZERO }
     }
 
+    /// 200 with a page.
+    #[must_use]
+    pub fn html(body: &str) -> Self {
+        Self { fields: "Content-Type: text/html\r\n".into(), ..Self::text(body) }
+    }
+
     /// This status and nothing more.
     #[must_use]
     pub const fn status(status: u16) -> Self {

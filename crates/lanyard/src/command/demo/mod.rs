@@ -1,11 +1,14 @@
 //! `lanyard demo`: the main job with simulated devices against a real server in a temporary directory.
 //!
-//! Start reading at [`run`]; `stage` is the server and its devices, `acts` what is played, `windows` what a managed device goes through, `tpm` a device whose key stays in a TPM.
+//! Start reading at [`run`]; `stage` is the server and its devices, `acts` what is played, `windows` what a managed device goes through, `tpm` a
+//! device whose key stays in a TPM, `delivery` how people get theirs with `post_office` for their mail.
 //!
 //! Must never enter: short cuts. The devices speak SCEP, enrolment and management over HTTP like any other.
 
 mod acts;
+mod delivery;
 mod play;
+mod post_office;
 mod stage;
 mod tpm;
 mod windows;

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     acts::{self, Happened},
+    delivery,
     stage::Stage,
     tpm, windows,
 };
@@ -54,7 +55,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn play(stage: &Stage, devices: u32) -> Vec<Happened> {
-    let bar = ProgressBar::new(u64::from(devices) * 2 + 5);
+    let bar = ProgressBar::new(u64::from(devices) * 2 + 6);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} [{elapsed}]");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let mut happened = acts::enrol_all(stage, devices, &bar).await;
@@ -73,6 +74,9 @@ async fn play(stage: &Stage, devices: u32) -> Vec<Happened> {
     bar.inc(1);
     bar.set_message("a key in a TPM");
     happened.push(tpm::play(stage).await);
+    bar.inc(1);
+    bar.set_message("links and mail");
+    happened.extend(delivery::play(stage).await);
     bar.inc(1);
     bar.finish_and_clear();
     happened

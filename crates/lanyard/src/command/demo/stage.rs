@@ -18,7 +18,7 @@ use lanyard_server::{
 };
 use tempfile::TempDir;
 
-use super::windows;
+use super::{post_office::PostOffice, windows};
 use crate::admin::Target;
 
 /// A server on free loopback ports, with everything in one directory.
@@ -27,6 +27,7 @@ pub struct Stage {
     dir: PathBuf,
     fingerprint: [u8; 32],
     root: Vec<u8>,
+    post_office: PostOffice,
     _temporary: Option<TempDir>,
 }
 
@@ -61,10 +62,12 @@ impl Stage {
         let created = init(plan, SystemClock.now()).await.map_err(|e| chain(&e))?;
         open_renewal_window(&ca.join("templates/device-client.toml"))?;
         prepare_for_windows(&ca)?;
+        let post_office = PostOffice::open().await.map_err(io)?;
+        prepare_for_mail(&ca, post_office.address.port())?;
         let server = open(&ca, Unseal::File(unseal), Arc::new(SystemClock)).await.map_err(|e| chain(&e))?;
         let running = start(server).await.map_err(|e| chain(&e))?;
         let root = lanyard_agent::pki::pem::encode(lanyard_agent::pki::pem::CERTIFICATE, created.root.der()).into_bytes();
-        Ok(Self { running, dir, fingerprint: created.root.fingerprint(), root, _temporary: temporary })
+        Ok(Self { running, dir, fingerprint: created.root.fingerprint(), root, post_office, _temporary: temporary })
     }
 
     /// Address of plain HTTP.
@@ -85,6 +88,11 @@ impl Stage {
     /// The root, which a device has to trust before it can join.
     pub fn root_pem(&self) -> Vec<u8> {
         self.root.clone()
+    }
+
+    /// Where its mail goes.
+    pub const fn post_office(&self) -> &PostOffice {
+        &self.post_office
     }
 
     /// What an administrator calls.
@@ -136,6 +144,7 @@ impl Stage {
             ("CRL", Some(format!("{http}/crl/issuing.crl"))),
             ("Health", Some(format!("{http}/healthz"))),
             ("Metrics", Some(format!("{http}/metrics"))),
+            ("Portal", Some(format!("{}/portal", self.https()))),
             ("HTTPS", Some(format!("https://{}", self.running.https))),
             ("Directory", Some(format!("{} (try: lanyard cert list --dir {0}/ca)", self.dir.display()))),
         ]
@@ -182,6 +191,16 @@ fn prepare_for_windows(ca: &Path) -> Result<(), String> {
     ];
     let text = lines.into_iter().fold(read(&config)?, |text, (from, to)| text.replacen(from, to, 1));
     write(&config, text)
+}
+
+/// A mail server on this machine.
+fn prepare_for_mail(ca: &Path, port: u16) -> Result<(), String> {
+    let config = ca.join("lanyard.toml");
+    let text = fs::read_to_string(&config).map_err(|e| e.to_string())?;
+    let section = format!(
+        "[mail]\nserver = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"Example PKI <pki@example.org>\"\n\n[listen]"
+    );
+    fs::write(&config, text.replacen("[listen]", &section, 1)).map_err(|e| e.to_string())
 }
 
 fn free_port() -> std::io::Result<std::net::SocketAddr> {

@@ -26,7 +26,7 @@ use super::{StoreArgs, open, output, read_passphrase};
 
 pub(super) const INSTALL_EXAMPLE: &str = "Examples:
   lanyard device install user1.pfx
-  lanyard device install https://ca.example.org/portal/root.cer --dry-run
+  lanyard device install https://ca.example.org/portal/roots/roots.p7b --dry-run
   lanyard device install roots.p7b --yes --trust-roots";
 pub(super) const EXPORT_EXAMPLE: &str = "Examples:
   lanyard device export 3f9a --certificate --out user1.pem

@@ -1,5 +1,6 @@
 //! The ways in which certificates reach people without a management server.
 
+mod browser;
 mod encrypted_mail;
 mod mail;
 mod pfx;
