@@ -50,3 +50,29 @@ pub type PinSource = Arc<dyn Fn(&PinWanted) -> Result<Pin, AgentError> + Send + 
 pub(crate) fn ask(source: Option<&PinSource>, wanted: &PinWanted) -> Result<Pin, AgentError> {
     source.ok_or(AgentError::PinNeeded).and_then(|source| source(wanted))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(text: &str) -> Result<Pin, AgentError> {
+        Pin::new(SecretText::new(text.to_owned()))
+    }
+
+    #[test]
+    fn a_pin_fits_and_does_not_print() {
+        for good in ["1234", "correct horse", &"x".repeat(32)] {
+            let shown = format!("{:?}", pin(good).unwrap());
+            assert!(!shown.contains(good), "{shown}");
+        }
+        for bad in ["", "123", &"x".repeat(33), "1234\n", "12\u{0}4"] {
+            let error = pin(bad).unwrap_err();
+            assert!(matches!(error, AgentError::Usage(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn where_nobody_can_be_asked_that_is_said() {
+        assert!(matches!(ask(None, &PinWanted::New), Err(AgentError::PinNeeded)));
+    }
+}

@@ -18,7 +18,8 @@ use super::read_secret;
 pub(super) const PROTECTION_EXAMPLE: &str = "Keys that stay in the TPM:
   lanyard device enroll … --protection tpm            no PIN; fails where there is no TPM
   lanyard device enroll … --protection tpm-optional   software where there is no TPM, and says so
-  lanyard device enroll … --protection tpm-pin        PIN asked now and at each use; the TPM counts wrong ones";
+  lanyard device enroll … --protection tpm-pin        PIN asked now and at each use; the TPM counts wrong ones
+  LANYARD_TPM names the TPM, as libtss2 writes it [default: device:/dev/tpmrm0]";
 
 /// A protection, as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use lanyard_agent::{
+    key::KeyPlace,
     mdm::{
         Synced,
         account::{Poll, Turns},
@@ -14,7 +15,8 @@ use lanyard_agent::{
 use lanyard_model::fleet::RenewSchedule;
 use lanyard_server::api::fleet_types::{FleetDetails, FleetDevice, FleetJob};
 use lanyard_testkit::{
-    programs::{program, run},
+    process::{lanyard, lanyard_tpm},
+    programs::{program, run, swtpm::Swtpm},
     server::TestServer,
 };
 use tokio::process::Command;
@@ -163,6 +165,31 @@ async fn every_item_of_a_policy_is_seen_on_the_device_and_taken_back() {
     for gone in ["WiFi", "VPNv2", "ActiveSync", "PFXCertInstall", "EnterpriseAppManagement", "SCEP"] {
         assert!(!nodes.contains(gone), "{gone}: {nodes}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_whose_key_must_be_in_the_tpm_has_it_there_and_is_verified() {
+    let (server, tpm) = (server().await, Swtpm::start().await);
+    let url = server.scep_url("default");
+    put(
+        &server,
+        &format!("[[scep]]\nname = \"c\"\ntemplate = \"device-client\"\nkey-protection = \"tpm\"\nurls = [\"{url}\"]\n"),
+    )
+    .await;
+    let device = Joined::to(&server).await;
+    assert!(lanyard_tpm().is_file());
+    for _ in 0..2 {
+        let mut command = Command::new(lanyard());
+        command.args(["device", "sync", "--store"]).arg(device.store.path()).env("LANYARD_TPM", tpm.name());
+        run(&mut command).await.good();
+    }
+    let (state, result) = device.job(&server, "certificate c").await;
+    assert_eq!(state, "verified", "{result}");
+    let identities = device.store.identities().unwrap();
+    let places: Vec<KeyPlace> = identities.iter().map(|one| one.about.place).collect();
+    assert_eq!(places, [KeyPlace::Software, KeyPlace::Tpm], "the identity of the device, and the certificate");
+    assert!(!device.store.key_file(&identities[1].about.id).exists());
+    assert_eq!(tpm.occupied().await.trim(), "");
 }
 
 /// What the device says about a certificate that was to have its key here.

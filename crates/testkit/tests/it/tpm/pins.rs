@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use lanyard_testkit::programs::swtpm::Swtpm;
+use lanyard_testkit::{
+    process::lanyard,
+    programs::{program, run, swtpm::Swtpm},
+};
+use tokio::process::Command;
 
 use super::{Device, holds, refused, server};
 
@@ -70,6 +74,17 @@ async fn a_pin_that_nobody_can_give_or_that_no_tpm_takes_is_refused_before_anyth
     assert!(server.admin.certificates().await.is_empty());
     let right = device.file("right", PIN);
     device.enroll(&server, "host-2", &["--protection", "tpm-pin", "--pin-file", &right]).await.good();
+    let id = device.current().await["id"].as_str().unwrap().to_owned();
+    refused(&device.run(&["renew", &id]).await, "agent.pin-needed");
+
+    // Of all programs that are started, none is told the PIN where others can see it.
+    let trace = device.folder.path().join("trace");
+    let mut command = Command::new(program("strace", "strace"));
+    command.args(["-f", "-v", "-s", "4096", "-e", "trace=execve", "-o"]).arg(&trace).arg(lanyard());
+    command.args(["device", "renew", &id, "--pin-file", &right, "--store"]).arg(device.store()).env("LANYARD_TPM", &device.tpm);
+    run(&mut command).await.good();
+    let traced = std::fs::read_to_string(&trace).unwrap();
+    assert!(traced.matches("lanyard-tpm").count() >= 4 && !traced.contains(PIN), "{traced}");
     let id = device.current().await["id"].as_str().unwrap().to_owned();
     refused(&device.run(&["renew", &id]).await, "agent.pin-needed");
     assert_eq!(device.current().await["id"].as_str(), Some(id.as_str()), "as it was");

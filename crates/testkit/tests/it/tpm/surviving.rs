@@ -56,6 +56,22 @@ async fn a_device_that_is_killed_at_any_point_goes_on_with_a_usable_store() {
         let listed = device.json(&["list"]).await;
         assert!(listed["pending"].as_array().unwrap().is_empty(), "killed after {after:?}: {listed}");
     }
+    // A first enrolment, likewise: what was sent is finished, what was not leaves nothing behind.
+    for point in 0..size(3, 20) {
+        let name = format!("late-{point:02}");
+        let arguments = device.enrolment(&server, &name, &["--protection", "tpm"]).await;
+        let mut command = device.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(whole.mul_f64((point as f64 + 0.5) / size(3, 20) as f64)).await;
+        child.kill().await.unwrap();
+        device.run(&["resume", "--retry-period", "10ms"]).await.good();
+        let listed = device.json(&["list"]).await;
+        let ours = |one: &&serde_json::Value| one["subject"].as_str().unwrap().contains(&name);
+        let issued = server.admin.certificates().await.iter().filter(|one| one.subject.contains(&name)).count();
+        let stored: Vec<_> = listed["identities"].as_array().unwrap().iter().filter(ours).collect();
+        assert_eq!(stored.len(), issued, "{listed}");
+        assert!(stored.iter().all(|one| one["protection"] == "tpm") && listed["pending"].as_array().unwrap().is_empty());
+    }
     // The program that speaks with the TPM ends by itself when nobody asks any more.
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(tpm.occupied().await.trim(), "");
