@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use lanyard_model::time::Span;
 use lanyard_pki::{cms::signed::SignedData, pem, pkcs12::Pkcs12};
 use lanyard_server::{
-    api::types::{Order, PfxMade},
+    api::{delivery_types::PfxMade, types::Order},
     config::Config,
 };
 use lanyard_testkit::{
