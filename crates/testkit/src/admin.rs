@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use lanyard_server::api::types::{
-    AuditRecord, AuditVerdict, Authority, Certificate, Challenge, Order, Pfx, PfxMade, Request, Revoked,
+use lanyard_server::api::{
+    delivery_types::{Pfx, PfxMade},
+    types::{AuditRecord, AuditVerdict, Authority, Certificate, Challenge, Order, Request, Revoked},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::UnixStream;

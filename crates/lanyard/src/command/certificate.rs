@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
 use lanyard_server::{
-    api::types::{Certificate, CertificatesFound, Order, Request, Revoke, Revoked, SendCertificate, Sent},
+    api::{
+        delivery_types::{SendCertificate, Sent},
+        types::{Certificate, CertificatesFound, Order, Request, Revoke, Revoked},
+    },
     flow::send::Form,
 };
 

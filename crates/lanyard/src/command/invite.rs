@@ -13,7 +13,7 @@ use clap::Args;
 use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use lanyard_server::{
-    api::types::{Invite, Invited},
+    api::delivery_types::{Invite, Invited},
     flow::csv::Table,
 };
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lanyard_server::api::types::{Pfx, PfxMade};
+use lanyard_server::api::delivery_types::{Pfx, PfxMade};
 
 use super::{certificate::refused, challenge::OrderArguments};
 use crate::{admin::Target, print};

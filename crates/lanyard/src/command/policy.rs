@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Subcommand, ValueEnum};
-use lanyard_server::api::types::{Export, Exported, Named};
+use lanyard_server::api::{
+    delivery_types::{Export, Exported},
+    types::Named,
+};
 
 use crate::{
     admin::{Target, encode},

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
-use lanyard_server::api::types::{AskRecovery, CarryOut, Recovered, Recovery};
+use lanyard_server::api::delivery_types::{AskRecovery, CarryOut, Recovered, Recovery};
 
 use super::pfx::new_file;
 use crate::{

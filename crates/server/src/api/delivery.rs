@@ -13,9 +13,9 @@ use lanyard_ra::order::ChallengeOrder;
 
 use super::{
     challenges::field,
+    delivery_types::{Export, Exported, Invite, Invited, SendCertificate, Sent},
     problem::ApiResult,
     router::actor,
-    types::{Export, Exported, Invite, Invited, SendCertificate, Sent},
 };
 use crate::{
     error::ServerError,

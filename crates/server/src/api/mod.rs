@@ -1,7 +1,7 @@
 //! The administrator's interface: JSON over HTTP on the administrator's socket, and over TLS for whoever
 //! brings a token.
 //!
-//! Start reading at [`router`]; [`types`] has the JSON forms, which the command line uses too.
+//! Start reading at [`router`]; [`types`] has the JSON forms (and `delivery_types`, `fleet_types`), which the command line uses too.
 //!
 //! Must never enter: rules. A handler reads its input, calls a flow and writes the outcome.
 
@@ -11,6 +11,7 @@ pub mod authority;
 pub mod certificates;
 pub mod challenges;
 pub mod delivery;
+pub mod delivery_types;
 pub mod directory;
 pub mod fleet;
 pub mod fleet_types;

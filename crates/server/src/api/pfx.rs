@@ -8,9 +8,9 @@ use lanyard_pki::{pem, pkcs12::Protection};
 
 use super::{
     challenges::parse,
+    delivery_types::{Pfx, PfxMade, Sent},
     problem::ApiResult,
     router::{actor, person},
-    types::{Pfx, PfxMade, Sent},
 };
 use crate::{
     error::ServerError,

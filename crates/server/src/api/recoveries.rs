@@ -13,9 +13,9 @@ use lanyard_pki::pkcs12::Protection;
 
 use super::{
     challenges::field,
+    delivery_types::{AskRecovery, CarryOut, Recovered, Recovery},
     problem::ApiResult,
     router::person,
-    types::{AskRecovery, CarryOut, Recovered, Recovery},
 };
 use crate::{flow::archive as flow, state::Server};
 

@@ -5,10 +5,13 @@ use lanyard_model::{
     certificate::{CertificateRecord, CertificateStatus, RevocationReason},
     directory::{Device, User},
     enroll::Protocol,
+    fleet::EnrollmentState,
     id::{DeviceId, ProfileName, TemplateName, UserName},
     serial::SerialNumber,
     template::Approval,
 };
+
+use lanyard_store::ports::EnrollmentFilter;
 
 use super::{
     fleet,
@@ -114,7 +117,7 @@ pub async fn report_lost(server: &Server, user: &UserName, lost: &Lost) -> Resul
             if !own.devices.iter().any(|device| device.id == *id) {
                 return Err(ServerError::NotFound { what: "device", name: id.to_string() });
             }
-            fleet::set_blocked(server, id.as_str(), true, false, &by).await?;
+            block(server, id, &by).await?;
             let found = server.store.certificates_of_device(id, MOST).await?;
             found.into_iter().filter(|c| c.status(now) == CertificateStatus::Valid).map(|c| c.serial).collect()
         }
@@ -136,4 +139,23 @@ pub async fn report_lost(server: &Server, user: &UserName, lost: &Lost) -> Resul
         revoked += usize::from(revoke(server, &serial, RevocationReason::KeyCompromise, &by).await?);
     }
     Ok(revoked)
+}
+
+/// Blocks exactly this device. Its enrolment is named by id, because what a device calls itself may be another's inventory number.
+async fn block(server: &Server, id: &DeviceId, by: &str) -> Result<(), ServerError> {
+    let filter = EnrollmentFilter { device: Some(id.clone()), ..EnrollmentFilter::default() };
+    let enrolled = server.store.list_enrollments(filter).await?;
+    let living = enrolled.into_iter().find(|(enrollment, _)| enrollment.state == EnrollmentState::Active);
+    if let Some((enrollment, _)) = living {
+        fleet::set_blocked(server, &enrollment.id.to_string(), true, false, by).await?;
+    }
+    if let Some(device) = server.store.load_device(id).await?.filter(|device| !device.blocked) {
+        let audit = AuditEvent {
+            object: Some(format!("device {id}")),
+            detail: Some("blocked".to_owned()),
+            ..server.event(AuditKind::DirectoryChanged, by)
+        };
+        server.store.save_device(Device { blocked: true, ..device }, audit).await?;
+    }
+    Ok(())
 }

@@ -17,7 +17,10 @@ use lanyard_agent::{
     store::Owner,
 };
 use lanyard_server::{
-    api::types::{Invite, Invited, Order, Pfx, PfxMade},
+    api::{
+        delivery_types::{Invite, Invited, Pfx, PfxMade},
+        types::Order,
+    },
     clock::{Clock, SystemClock},
 };
 use rustls::{

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use lanyard_model::time::Span;
 use lanyard_pki::{cms::signed::SignedData, pem, pkcs12::Pkcs12};
 use lanyard_server::{
-    api::types::{Order, PfxMade},
+    api::{delivery_types::PfxMade, types::Order},
     config::Config,
 };
 use lanyard_testkit::{
@@ -68,6 +68,16 @@ async fn somebody_is_invited_by_mail_and_fetches_an_identity_once() {
     // Once.
     assert_eq!((nobody.get(&path).await.status, nobody.post(&path, &[]).await.status), (410, 410));
     assert_eq!(server.admin.certificates().await.len(), 1);
+    // For somebody who is signed in, and nobody else.
+    add_person(&server, "user2").await;
+    let wanted = json!({ "user": "user1", "template": "user-client", "sign-in": true });
+    let link =
+        post(&server, "/invitations", wanted).await.1["link"].as_str().unwrap().split_once("/portal").unwrap().1.to_owned();
+    let link = format!("/portal{link}");
+    assert_eq!((nobody.get(&link).await.status, nobody.post(&link, &[]).await.status), (403, 403));
+    assert_eq!(Person::signed_in(&server, "user2").await.post(&link, &[]).await.status, 403);
+    assert_eq!(Person::signed_in(&server, "user1").await.post(&link, &[]).await.status, 200);
+    assert_eq!(server.admin.certificates().await.len(), 2);
     // Not changed, not later.
     let (_, told) = post(&server, "/invitations", json!({ "user": "user1", "template": "user-client", "ttl": "1h" })).await;
     let link = told["link"].as_str().unwrap().split_once("/portal").unwrap().1.to_owned();
@@ -75,7 +85,7 @@ async fn somebody_is_invited_by_mail_and_fetches_an_identity_once() {
     assert_eq!(nobody.get(&changed).await.status, 410);
     server.advance(Span::from_secs(3601));
     assert_eq!(nobody.post(&format!("/portal{link}"), &[]).await.status, 410);
-    assert_eq!(server.admin.certificates().await.len(), 1);
+    assert_eq!(server.admin.certificates().await.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,4 +6,5 @@ mod mail;
 mod pfx;
 mod platforms;
 mod portal;
+mod sign_in_elsewhere;
 mod support;

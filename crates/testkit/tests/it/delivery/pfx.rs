@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lanyard_server::api::types::{Order, PfxMade};
+use lanyard_server::api::{delivery_types::PfxMade, types::Order};
 use lanyard_testkit::server::{TestServer, order};
 use serde_json::json;
 
