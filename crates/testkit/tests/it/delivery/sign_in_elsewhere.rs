@@ -1,7 +1,8 @@
-//! The portal where people sign in at an OpenID Connect provider.
+//! The portal where people sign in at an OpenID Connect provider, or with the password of the directory.
 
 use lanyard_testkit::{
     oidc::{CLIENT_ID, CLIENT_SECRET, Provider, Sent},
+    programs::slapd::{BASE, READER, Slapd},
     server::TestServer,
 };
 
@@ -62,4 +63,44 @@ async fn whom_the_provider_knows_and_we_do_not_is_nobody_here() {
     let code = provider.code(&sent, &token);
     let back = person.get(&format!("/portal/callback?{}", form(&[("code", &code), ("state", &sent.query["state"])]))).await;
     assert!(back.status == 403 && back.field("set-cookie").is_none() && !back.text().contains("stranger"), "{}", back.text());
+}
+
+const ENTRIES: &str = "dn: ou=people,dc=example,dc=org
+objectClass: organizationalUnit
+ou: people
+
+dn: cn=Jo Doe,ou=people,dc=example,dc=org
+objectClass: inetOrgPerson
+objectClass: account-like
+cn: Jo Doe
+sn: Doe
+sAMAccountName: jo
+userPrincipalName: jo@example.org
+userPassword: jo's own secret
+
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_of_the_directory_gets_an_identity_with_the_password_there() {
+    let slapd = Slapd::start(ENTRIES).await;
+    let section = format!(
+        "[ldap]\nurl = \"ldap://127.0.0.1:{}\"\nbind-dn = \"{}\"\npassword-file = \"ldap.secret\"\ntimeout = \"2s\"\n\
+         [ldap.users]\nbase = \"ou=people,{BASE}\"\nfilter = \"(&(objectClass=inetOrgPerson)(sAMAccountName={{name}}))\"\n\
+         attributes = {{ upn = \"userPrincipalName\" }}\n\n[listen]",
+        slapd.port, READER.0
+    );
+    let server = portal().config("[listen]", &section).file("ldap.secret", READER.1).start().await;
+    let mut person = Person::new(&server);
+    for (name, password) in [("jo", "another"), ("nobody", "jo's own secret"), ("jo", "")] {
+        let refused = person.post("/portal/sign-in", &[("user", name), ("password", password)]).await;
+        assert!(refused.status == 403 && refused.field("set-cookie").is_none(), "{name}: {}", refused.text());
+    }
+    let answer = person.post("/portal/sign-in", &[("user", "jo@example.org"), ("password", "jo's own secret")]).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    answer.field("set-cookie").unwrap().split(';').next().unwrap().clone_into(&mut person.cookie);
+    let token = person.token().await;
+    let order = [("token", token.as_str()), ("profile", "people"), ("template", "user-client")];
+    let shown = person.post("/portal/identity", &order).await;
+    assert_eq!(shown.status, 200, "{}", shown.text());
+    assert_eq!(server.admin.certificates().await[0].san, ["upn:jo@example.org"]);
 }
