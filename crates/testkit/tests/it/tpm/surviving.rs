@@ -1,8 +1,11 @@
 //! Resets of the TPM, another TPM, and a device that is killed.
 
-use std::{process::Stdio, time::Duration};
+use std::process::Stdio;
 
-use lanyard_testkit::programs::{openssl::verify, swtpm::Swtpm};
+use lanyard_testkit::{
+    programs::{openssl::verify, swtpm::Swtpm},
+    wait::until,
+};
 
 use super::{Device, refused, server};
 use crate::bars::size;
@@ -73,6 +76,5 @@ async fn a_device_that_is_killed_at_any_point_goes_on_with_a_usable_store() {
         assert!(stored.iter().all(|one| one["protection"] == "tpm") && listed["pending"].as_array().unwrap().is_empty());
     }
     // The program that speaks with the TPM ends by itself when nobody asks any more.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(tpm.occupied().await.trim(), "");
+    until("the TPM's slots to be empty", || async { tpm.occupied().await.trim().is_empty().then_some(()) }).await;
 }
