@@ -40,7 +40,7 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), AgentError> {
 /// Replaces a file: a temporary file beside it, then a rename.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), AgentError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".new-{name}-{}", super::LocalId::generate()?));
+    let temporary = path.with_file_name(format!(".new-{}-{name}-{}", std::process::id(), super::LocalId::generate()?));
     write_new(&temporary, content)?;
     rename(&temporary, path)
 }
@@ -48,7 +48,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), AgentError> {
 /// Makes a folder with all its files appear at once: everything is written beside it, then the folder is renamed.
 pub(crate) fn make_folder_with(path: &Path, files: &[(&str, &[u8])]) -> Result<(), AgentError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".new-{name}"));
+    let temporary = path.with_file_name(format!(".new-{}-{name}", std::process::id()));
     let write = || {
         make_folder(&temporary)?;
         for (file, content) in files {
@@ -68,7 +68,7 @@ pub(crate) fn make_folder_with(path: &Path, files: &[(&str, &[u8])]) -> Result<(
 /// Removes a folder with all its files: it disappears at once by a rename, its parts follow.
 pub(crate) fn remove_folder(path: &Path) -> Result<(), AgentError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".old-{name}"));
+    let temporary = path.with_file_name(format!(".old-{}-{name}", std::process::id()));
     rename(path, &temporary)?;
     fs::remove_dir_all(&temporary).map_err(AgentError::io("removing", &temporary))
 }

@@ -65,7 +65,8 @@ impl std::fmt::Display for Room {
     }
 }
 
-/// What a crash left half-made is removed when it is older than this; younger it may be another process at work.
+/// What a crash left half-made is removed when it is older than this and the process that made it is gone. Neither alone tells: clocks jump,
+/// and a store may be shared with a process that cannot be seen from here.
 const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
 /// A device store. Cheap to clone: it is only the path.
@@ -225,6 +226,13 @@ fn tighten_if_empty(root: &Path) -> Result<(), AgentError> {
     Ok(())
 }
 
+/// Whether a name is that of something half-made, by a process that is gone.
+fn is_abandoned(name: &str) -> bool {
+    let rest = name.strip_prefix(".new-").or_else(|| name.strip_prefix(".old-"));
+    let maker = rest.and_then(|rest| rest.split('-').next()).map(|process| Path::new("/proc").join(process));
+    maker.is_some_and(|maker| !maker.exists())
+}
+
 fn remove_leftovers(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -234,7 +242,7 @@ fn remove_leftovers(folder: &Path) {
             let modified = entry.metadata().ok()?.modified().ok()?;
             SystemTime::now().duration_since(modified).ok().map(|age| age > LEFTOVER_AGE)
         };
-        if (name.starts_with(".new-") || name.starts_with(".old-")) && old().unwrap_or(false) {
+        if is_abandoned(&name) && old().unwrap_or(false) {
             let path = entry.path();
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             if let Err(error) = removed {
