@@ -59,7 +59,7 @@ impl Chromium {
             format!("--window-size={width},{height}"),
             format!("--user-data-dir={}", chromium.folder.path().join("profile").display()),
         ];
-        let wanted = json!({ "capabilities": { "alwaysMatch": {
+        let wanted = json!({ "capabilities": { "alwaysMatch": { "timeouts": { "implicit": 5000 },
             "acceptInsecureCerts": true,
             "goog:chromeOptions": { "binary": browser, "args": arguments, "prefs": preferences },
         } } });
