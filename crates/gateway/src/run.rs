@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    account::{attempts::Attempts, file::FileAccounts, source::Source},
+    account::{attempts::Attempts, directory::DirectoryAccounts, file::FileAccounts, source::Source},
     certificate::trust::Trust,
     clock::Clock,
     config::{
@@ -139,7 +139,8 @@ pub fn rules(config: &Config, folder: &Path) -> Result<Rules, GatewayError> {
 
 fn source(settings: &Accounts, folder: &Path) -> Result<(String, Arc<Source>), GatewayError> {
     let source = match settings {
-        Accounts::File { file, .. } => Source::File(FileAccounts::open(&read::path(folder, file))?),
+        Accounts::File(settings) => Source::File(FileAccounts::open(&read::path(folder, &settings.file))?),
+        Accounts::Directory(settings) => Source::Directory(Box::new(DirectoryAccounts::open(settings, folder)?)),
     };
     Ok((settings.name().to_owned(), Arc::new(source)))
 }

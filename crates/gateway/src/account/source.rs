@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lanyard_model::time::Timestamp;
 
-use super::{basic::Credentials, file::FileAccounts};
+use super::{basic::Credentials, directory::DirectoryAccounts, file::FileAccounts};
 use crate::{
     certificate::verdict::Verified,
     config::file::{AccountName, Mapping},
@@ -45,6 +45,8 @@ impl Account {
 pub enum Source {
     /// A file.
     File(FileAccounts),
+    /// A directory.
+    Directory(Box<DirectoryAccounts>),
 }
 
 impl Source {
@@ -53,12 +55,12 @@ impl Source {
     /// # Errors
     /// The denial: nobody's, several people's, an account that may not enter, or nobody could be asked.
     pub async fn map(&self, verified: &Verified, ways: &[Mapping], now: Timestamp) -> Result<Arc<Account>, Denial> {
-        let _ = now;
         if ways.contains(&Mapping::Upn) && verified.facts.upns.len() > 1 {
             return Err(Denial::because(Reason::AccountAmbiguous, "there are several user principal names in the certificate"));
         }
         match self {
             Self::File(file) => file.map(verified, ways),
+            Self::Directory(directory) => directory.map(verified, ways, now).await,
         }
     }
 
@@ -66,13 +68,14 @@ impl Source {
     ///
     /// # Errors
     /// The denial.
-    pub async fn check(&self, credentials: &Credentials) -> Result<Arc<Account>, Denial> {
+    pub async fn check(&self, credentials: &Credentials, now: Timestamp) -> Result<Arc<Account>, Denial> {
         if credentials.password.expose().is_empty() {
             // Directories take a name with an empty password for nobody, and let them in (RFC 4513, section 5.1.2).
             return Err(Denial::because(Reason::PasswordWrong, "the password is empty"));
         }
         match self {
             Self::File(file) => file.check(credentials).await,
+            Self::Directory(directory) => directory.check(credentials, now).await,
         }
     }
 
@@ -80,9 +83,10 @@ impl Source {
     ///
     /// # Errors
     /// The denial.
-    pub async fn named(&self, credentials: &Credentials) -> Result<Arc<Account>, Denial> {
+    pub async fn named(&self, credentials: &Credentials, now: Timestamp) -> Result<Arc<Account>, Denial> {
         match self {
             Self::File(file) => file.named(credentials),
+            Self::Directory(directory) => directory.named(credentials, now).await,
         }
     }
 }

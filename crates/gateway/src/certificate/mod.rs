@@ -9,3 +9,4 @@ pub mod crl;
 pub mod facts;
 pub mod trust;
 pub mod verdict;
+pub mod windows;

@@ -162,15 +162,89 @@ pub enum Revocation {
 
 /// Where accounts are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case", tag = "kind")]
+#[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Accounts {
     /// A file of users.
-    File {
-        /// Name by which applications refer to it.
-        name: String,
-        /// The file.
-        file: String,
-    },
+    File(FileSettings),
+    /// A directory, asked over LDAP.
+    Directory(Box<DirectorySettings>),
+}
+
+/// A file of users.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FileSettings {
+    /// Name by which applications refer to it.
+    pub name: String,
+    /// The file, mode 0600.
+    pub file: String,
+}
+
+/// A directory. The attributes are those of Active Directory unless others are named.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DirectorySettings {
+    /// Name by which applications refer to it.
+    pub name: String,
+    /// `ldaps://host`; `ldap://host` with `start-tls`, or on this machine.
+    pub url: String,
+    /// StartTLS on an `ldap://` address.
+    #[serde(default)]
+    pub start_tls: bool,
+    /// Certificates (PEM) under one of which the directory's own must stand; needed wherever TLS is.
+    #[serde(default)]
+    pub ca_file: Option<String>,
+    /// Account that reads.
+    pub bind_dn: String,
+    /// File with its password, mode 0600.
+    pub password_file: String,
+    /// Time for one question.
+    #[serde(default = "default_directory_timeout")]
+    pub timeout: Span,
+    /// How long an account that was found is believed without asking again: so long is one let in that was disabled there.
+    #[serde(default = "default_directory_cache")]
+    pub cache: Span,
+    /// Where users are, with everything below.
+    pub base: String,
+    /// What makes an entry a user.
+    #[serde(default = "default_directory_filter")]
+    pub filter: String,
+    /// The NetBIOS name of the domain, `CORP` in `CORP\alice`; without one any is taken.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// Attribute with the name.
+    #[serde(default = "default_name_attribute")]
+    pub name_attribute: String,
+    /// Attribute with the user principal name.
+    #[serde(default = "default_upn_attribute")]
+    pub upn_attribute: String,
+    /// Attribute with the mail address.
+    #[serde(default = "default_email_attribute")]
+    pub email_attribute: String,
+}
+
+const fn default_directory_timeout() -> Span {
+    Span::from_secs(5)
+}
+
+const fn default_directory_cache() -> Span {
+    Span::from_secs(60)
+}
+
+fn default_directory_filter() -> String {
+    "(&(objectCategory=person)(objectClass=user))".to_owned()
+}
+
+fn default_name_attribute() -> String {
+    "sAMAccountName".to_owned()
+}
+
+fn default_upn_attribute() -> String {
+    "userPrincipalName".to_owned()
+}
+
+fn default_email_attribute() -> String {
+    "mail".to_owned()
 }
 
 impl Accounts {
@@ -178,7 +252,8 @@ impl Accounts {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::File { name, .. } => name,
+            Self::File(file) => &file.name,
+            Self::Directory(directory) => &directory.name,
         }
     }
 }

@@ -107,14 +107,14 @@ async fn password(application: &Application, asking: &Asking<'_>) -> Result<Admi
         if credentials.password.expose().is_empty() {
             return Err(Denial::because(Reason::PasswordWrong, "the password is empty"));
         }
-        return source.named(&credentials).await.map(|account| admitted(Some(account)));
+        return source.named(&credentials, asking.now).await.map(|account| admitted(Some(account)));
     }
     let tried = match asking.attempts.look(name, &credentials, asking.source) {
         Remembered::Right(account) => return Ok(admitted(Some(account))),
         Remembered::Wrong(denial) => return Err(denial),
         Remembered::Nothing(tried) => tried,
     };
-    match source.check(&credentials).await {
+    match source.check(&credentials, asking.now).await {
         Ok(account) => {
             asking.attempts.right(tried, &account);
             Ok(admitted(Some(account)))
