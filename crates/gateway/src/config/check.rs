@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use lanyard_model::text::printable;
 
-use super::file::{Application, Config, Delegation, Kind, Mode, Passwords};
+use super::file::{Accounts, Application, Config, Delegation, Kind, Mode, Passwords, Revocation};
 use crate::error::GatewayError;
 
 /// Reads the text of a configuration file.
@@ -34,6 +34,11 @@ fn check(config: &Config) -> Result<(), String> {
     }
     if config.lockout.attempts == 0 || config.lockout.window.secs() == 0 {
         return Err("lockout.attempts and lockout.window must be above zero".into());
+    }
+    let needs_server = config.accounts.iter().any(|a| matches!(a, Accounts::Lanyard(_)))
+        || config.trusts.iter().any(|t| t.revocation == Revocation::Server);
+    if needs_server && config.server.is_none() {
+        return Err("accounts of kind lanyard and revocation = \"server\" need [server]".into());
     }
     let mut places = HashMap::new();
     for application in &config.applications {

@@ -168,6 +168,8 @@ pub enum Accounts {
     File(FileSettings),
     /// A directory, asked over LDAP.
     Directory(Box<DirectorySettings>),
+    /// Lanyard's own users; needs `[server]`.
+    Lanyard(LanyardSettings),
 }
 
 /// A file of users.
@@ -178,6 +180,14 @@ pub struct FileSettings {
     pub name: String,
     /// The file, mode 0600.
     pub file: String,
+}
+
+/// Lanyard's own users.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LanyardSettings {
+    /// Name by which applications refer to it.
+    pub name: String,
 }
 
 /// A directory. The attributes are those of Active Directory unless others are named.
@@ -254,6 +264,7 @@ impl Accounts {
         match self {
             Self::File(file) => &file.name,
             Self::Directory(directory) => &directory.name,
+            Self::Lanyard(lanyard) => &lanyard.name,
         }
     }
 }

@@ -1,6 +1,10 @@
 //! One request from its head to its answer.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
@@ -30,6 +34,32 @@ pub struct Client {
     pub presented: Option<Presented>,
     /// Ends the connection at once.
     pub closing: Notify,
+    /// Keys of the accounts that were let in by it.
+    users: Mutex<Vec<String>>,
+}
+
+/// Most accounts that are remembered of one connection.
+const MOST_USERS: usize = 16;
+
+impl Client {
+    /// A connection on which nobody was let in yet.
+    #[must_use]
+    pub fn new(address: SocketAddr, host: Option<String>, presented: Option<Presented>) -> Self {
+        Self { address, host, presented, closing: Notify::new(), users: Mutex::default() }
+    }
+
+    /// Keys of the accounts that were let in.
+    #[must_use]
+    pub fn users(&self) -> Vec<String> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn let_in(&self, key: &str) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if users.len() < MOST_USERS && !users.iter().any(|known| known == key) {
+            users.push(key.to_owned());
+        }
+    }
 }
 
 /// What is logged of a request.
@@ -84,9 +114,13 @@ async fn answer(
         source: client.address.ip(),
         now: gateway.clock.now(),
         attempts: &gateway.attempts,
+        state: gateway.state.as_deref(),
     };
     let admission = admit(&application, &asking).await?;
     let admission = story.admission.insert(admission);
+    if let Some(account) = &admission.account {
+        client.let_in(&account.key);
+    }
     forward(request, &application, admission, client.address.ip()).await
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use lanyard_gateway::{
     clock::Clock,
     error::GatewayError,
-    run::{load, rules, start},
+    run::{lanyard, load, rules, start},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,7 +38,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 async fn serve(arguments: &Arguments) -> Result<ExitCode, GatewayError> {
     if arguments.check_config {
         let (config, folder) = load(&arguments.config)?;
-        let rules = rules(&config, &folder)?;
+        let rules = rules(&config, &folder, lanyard(&config, &folder)?)?;
         print::line(&format!("the configuration is sound: {} applications", rules.applications.len()));
         return Ok(ExitCode::SUCCESS);
     }
