@@ -13,6 +13,7 @@ pub mod config;
 pub mod decide;
 pub mod edge;
 pub mod error;
+pub mod explain;
 pub mod proxy;
 pub mod run;
 pub mod state;

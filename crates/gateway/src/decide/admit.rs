@@ -54,6 +54,8 @@ pub struct Asking<'a> {
     pub attempts: &'a Attempts,
     /// What Lanyard's server has told, where one is configured.
     pub state: Option<&'a State>,
+    /// Whether any password is taken for right: for explanations, which reach no back end.
+    pub suppose_password: bool,
 }
 
 /// Whether a request may go on to an application.
@@ -130,7 +132,7 @@ async fn password(application: &Application, asking: &Asking<'_>) -> Result<Admi
     let Some(credentials) = Credentials::of(asking.headers) else { return Err(Denial::of(Reason::PasswordRequired)) };
     let admitted = |account: Option<Arc<Account>>| Admission { account, certificate: None, credentials: true };
     let Some((name, source)) = &application.accounts else { return Ok(admitted(None)) };
-    if application.passwords == Passwords::BackEnd {
+    if application.passwords == Passwords::BackEnd || asking.suppose_password {
         if credentials.password.expose().is_empty() {
             return Err(Denial::because(Reason::PasswordWrong, "the password is empty"));
         }
