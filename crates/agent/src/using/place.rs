@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     choose::{Select, is_called},
     nss::Database,
+    policy::Policies,
     program::{Paths, Program},
 };
 use crate::{
@@ -79,7 +80,7 @@ impl Use {
         let chain: String =
             std::iter::once(&identity.certificate).chain(issuers).map(|one| pem::encode(pem::CERTIFICATE, one.der())).collect();
         let key = store.key_file(&identity.about.id);
-        let configuration = self.program.configure(&identity, &Paths { client: &client, key: &key, roots: &roots });
+        let configuration = self.program.configure(&identity, &Paths { client: &client, key: &key, roots: &roots })?;
         let request = serde_json::to_vec_pretty(self).map_err(|error| AgentError::damaged(&folder, error))?;
         files::make_folder(&folder)?;
         files::replace(&client, chain.as_bytes())?;
@@ -88,7 +89,11 @@ impl Use {
         if let Program::Nss { database, .. } = &self.program {
             Database::new(database, &self.name).install(store, &identity, &root, &folder)?;
         }
+        let before = Self::all(store)?.into_iter().find(|one| one.name == self.name);
         files::replace(&folder.join(REQUEST), &request)?;
+        for one in before.iter().chain([self]) {
+            one.update_policies(store)?;
+        }
         Ok(Used { request: self.clone(), identity: identity.about.id, file })
     }
 
@@ -135,12 +140,31 @@ impl Use {
     /// # Errors
     /// [`AgentError::UnknownId`], [`AgentError::Io`].
     pub fn remove(store: &DeviceStore, name: &str) -> Result<(), AgentError> {
-        let known = Self::all(store)?.into_iter().find(|one| one.name == name);
-        let known = known.ok_or_else(|| AgentError::UnknownId(lanyard_model::text::printable(name)))?;
+        let (known, others): (Vec<Self>, Vec<Self>) = Self::all(store)?.into_iter().partition(|one| one.name == name);
+        let known = known.into_iter().next().ok_or_else(|| AgentError::UnknownId(lanyard_model::text::printable(name)))?;
         if let Program::Nss { database, .. } = &known.program {
             Database::new(database, &known.name).remove()?;
+            // The root may be that of another one, too.
+            for other in others {
+                if matches!(&other.program, Program::Nss { database: same, .. } if same == database) {
+                    Database::new(database, &other.name).trust(&folder(store, &other.name).join(ROOTS))?;
+                }
+            }
         }
-        files::remove_folder(&folder(store, &known.name))
+        files::remove_folder(&folder(store, &known.name))?;
+        known.update_policies(store)
+    }
+
+    /// File of its program's configuration.
+    pub(super) fn configuration(&self, store: &DeviceStore) -> PathBuf {
+        folder(store, &self.name).join(self.program.file())
+    }
+
+    fn update_policies(&self, store: &DeviceStore) -> Result<(), AgentError> {
+        match &self.program {
+            Program::Nss { policies: Some(folder), .. } => Policies { folder }.write(store),
+            _ => Ok(()),
+        }
     }
 }
 

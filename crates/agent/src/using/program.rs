@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use lanyard_model::san::SubjectAltName;
 use serde::{Deserialize, Serialize};
 
-use super::choose::{Purpose, common_name};
+use super::{
+    choose::{Purpose, common_name},
+    policy,
+};
 use crate::{error::AgentError, store::Identity};
 
 /// A program, and what it must know beside the identity.
@@ -36,6 +39,12 @@ pub enum Program {
         database: PathBuf,
         /// What the identity is for.
         purpose: Purpose,
+        /// Where Chromium is to show it without asking: patterns such as `https://[*.]example.org`.
+        #[serde(default)]
+        sites: Vec<String>,
+        /// Folder with the policies of the computer, which then say so.
+        #[serde(default)]
+        policies: Option<PathBuf>,
     },
 }
 
@@ -77,7 +86,7 @@ impl Program {
             Self::Vpn { .. } => "swanctl.conf",
             Self::Curl => "curlrc",
             Self::Mail => "smime.env",
-            Self::Nss { .. } => "nss.txt",
+            Self::Nss { .. } => "chromium-policy.json",
         }
     }
 
@@ -91,15 +100,20 @@ impl Program {
             }
             Self::Vpn { gateway, gateway_name } => plain(gateway) && plain(gateway_name),
             Self::Curl | Self::Mail => true,
-            Self::Nss { database, .. } => database.is_absolute(),
+            Self::Nss { database, sites, policies, .. } => {
+                let site =
+                    |text: &String| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:/[]*".contains(c));
+                let folder = policies.as_ref().is_none_or(|folder| folder.is_absolute() && !sites.is_empty());
+                database.is_absolute() && sites.iter().all(site) && folder
+            }
         };
         if fine { Ok(()) } else { Err(AgentError::Usage("a name is empty, too long, or has characters that no such name has")) }
     }
 
-    pub(super) fn configure(&self, identity: &Identity, paths: &Paths<'_>) -> String {
+    pub(super) fn configure(&self, identity: &Identity, paths: &Paths<'_>) -> Result<String, AgentError> {
         let Paths { client, key, roots } = paths;
         let (client, key, roots) = (client.display(), key.display(), roots.display());
-        match self {
+        Ok(match self {
             Self::Wifi { ssid, server_names } => {
                 // Hexadecimal without quotation marks takes every name.
                 let ssid = lanyard_model::text::hex(ssid.as_bytes());
@@ -121,11 +135,11 @@ impl Program {
                 )
             }
             Self::Curl => format!("cert = \"{client}\"\nkey = \"{key}\"\ncacert = \"{roots}\"\n"),
-            Self::Nss { database, .. } => format!("{}\n", database.display()),
+            Self::Nss { sites, .. } => policy::document(&policy::entries(sites, identity)?),
             Self::Mail => {
                 format!("# openssl smime -sign -signer \"$SIGNER\" -inkey \"$KEY\"\nSIGNER={client}\nKEY={key}\nROOTS={roots}\n")
             }
-        }
+        })
     }
 }
 

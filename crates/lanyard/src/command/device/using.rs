@@ -16,6 +16,7 @@ use super::{FAILED, StoreArgs, open, output};
 pub(super) const USE_EXAMPLE: &str = "Examples:
   lanyard device use wifi --ssid Office --server-name radius.example.org --issuer 'Example Issuing CA'
   lanyard device use curl && curl --config ~/.local/share/lanyard/device/use/curl/curlrc https://intranet.example.org
+  lanyard device use browser --site 'https://[*.]example.org'
   lanyard device use list";
 
 /// For which program.
@@ -93,6 +94,12 @@ pub struct BrowserArgs {
     /// For mail instead of for web pages
     #[arg(long)]
     mail: bool,
+    /// Where Chromium shows this certificate without asking, such as https://[*.]example.org; may be repeated
+    #[arg(long, value_name = "PATTERN", conflicts_with = "mail")]
+    site: Vec<String>,
+    /// Folder of the computer's policies, where that is then said for every user: /etc/chromium/policies/managed
+    #[arg(long, value_name = "DIR", requires = "site")]
+    policies: Option<PathBuf>,
     #[command(flatten)]
     select: SelectArgs,
 }
@@ -142,12 +149,14 @@ pub(super) fn run(command: UseCommand) -> Result<u8, AgentError> {
         }
         UseCommand::Curl(PlainArgs { select }) => write(Program::Curl, select, "curl".into()),
         UseCommand::Mail(PlainArgs { select }) => write(Program::Mail, select, "mail".into()),
-        UseCommand::Browser(BrowserArgs { database, mail, select }) => {
+        UseCommand::Browser(BrowserArgs { database, mail, site, policies, select }) => {
             let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pki/nssdb"));
             let database = database.or_else(home).ok_or(AgentError::Usage("say by --database where it is"))?;
-            let database = std::path::absolute(&database).map_err(AgentError::io("finding", &database))?;
+            let absolute = |path: PathBuf| std::path::absolute(&path).map_err(AgentError::io("finding", &path));
+            let (database, policies) = (absolute(database)?, policies.map(absolute).transpose()?);
             let purpose = if mail { Purpose::Mail } else { Purpose::ClientAuth };
-            write(Program::Nss { database, purpose }, select, if mail { "browser-mail" } else { "browser" }.into())
+            let program = Program::Nss { database, purpose, sites: site, policies };
+            write(program, select, if mail { "browser-mail" } else { "browser" }.into())
         }
         UseCommand::List(args) => list(&args),
         UseCommand::Refresh(args) => refresh(&args),
