@@ -99,6 +99,8 @@ pub async fn renew(
         san: &san,
         predecessor: Some(id.clone()),
         exportable: old.about.exportable,
+        owner: old.about.owner,
+        name: old.about.name.clone(),
     };
     let pending = begun.keep(Some(store), &transaction, &key, &outgoing, session).await?;
     watcher(Progress::Sent { transaction: transaction.id.clone() });

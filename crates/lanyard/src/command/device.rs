@@ -32,7 +32,7 @@ use lanyard_agent::{
     store::{DeviceStore, LocalId, Status},
 };
 
-use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, TrustArgs};
+use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, OwnerArg, TrustArgs};
 use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, RunArgs, StatusArgs, SyncArgs};
 use protection::{PROTECTION_EXAMPLE, Protection};
 use using::{USE_EXAMPLE, UseCommand};
@@ -158,6 +158,12 @@ pub struct EnrollArgs {
     /// Where the key is kept, and whether it may leave
     #[arg(long, value_enum, value_name = "WHERE", default_value = "software")]
     protection: Protection,
+    /// Whose the identity becomes
+    #[arg(long, value_enum, default_value = "system", value_name = "OWNER")]
+    r#for: OwnerArg,
+    /// What to call it, beside its subject; names it in files that it is exported to
+    #[arg(long, value_name = "TEXT", value_parser = parse_name_of_identity)]
+    name: Option<String>,
     #[command(flatten)]
     talk: TalkArgs,
     #[command(flatten)]
@@ -271,6 +277,8 @@ async fn enroll(args: EnrollArgs) -> Result<u8, AgentError> {
         san: args.san,
         key_kind: args.key,
         protection: args.protection.into(),
+        owner: args.r#for.into(),
+        name: args.name,
         session: session(&args.talk)?,
         ..EnrollOptions::new(&args.scep, args.ca_fingerprint, args.subject)
     };
@@ -456,6 +464,12 @@ fn parse_fingerprint(text: &str) -> Result<[u8; 32], String> {
 
 fn parse_subject(text: &str) -> Result<DistinguishedName, String> {
     parse_name(text).map_err(|error| error.to_string())
+}
+
+/// 1 to 64 characters that can be printed.
+fn parse_name_of_identity(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err("a name has 1 to 64 characters".to_owned()) }
 }
 
 fn parse_key(text: &str) -> Result<KeyKind, String> {

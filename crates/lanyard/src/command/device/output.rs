@@ -183,6 +183,7 @@ pub(super) fn identity(store: &DeviceStore, identity: &Identity, as_json: bool) 
         ("request", about.request_id.clone().unwrap_or_else(|| "-".into())),
         ("renews", predecessor),
         ("owner", about.owner.to_string()),
+        ("name", about.name.as_deref().map(printable).unwrap_or_default()),
         ("exportable", if about.exportable { "yes" } else { "no" }.to_owned()),
         ("files", store.identity_folder(&about.id).display().to_string()),
     ]);
