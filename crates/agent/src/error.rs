@@ -97,6 +97,15 @@ pub enum AgentError {
     /// The device is not under management.
     #[error("this device has not joined any management")]
     NotJoined,
+    /// There is nothing that could be kept from ending.
+    #[error("there is nothing to keep renewed here: no management was joined, and there is no identity by SCEP")]
+    NothingToKeep,
+    /// The identity came in a file.
+    #[error("the identity {id} came in a file and cannot be renewed from here")]
+    NotRenewable {
+        /// Its id.
+        id: String,
+    },
     /// Another process keeps the schedule of this device.
     #[error("another 'lanyard device run' is at work for this device")]
     Running,
@@ -287,6 +296,8 @@ impl AgentError {
             Self::SessionRefused { .. } => "agent.session-refused",
             Self::AlreadyJoined { .. } => "agent.already-joined",
             Self::NotJoined => "agent.not-joined",
+            Self::NothingToKeep => "agent.nothing-to-keep",
+            Self::NotRenewable { .. } => "agent.not-renewable",
             Self::Running => "agent.running",
             Self::Expired => "agent.expired",
             Self::TlsIdentity(_) => "agent.tls-identity",
@@ -366,6 +377,10 @@ impl AgentError {
             Self::Expired => {
                 "join again: 'lanyard device leave --yes', then 'lanyard device join'; the server knows the device and keeps its record. \
                  Where the server allows renewal after the end, 'lanyard device sync --renew-with-password-file F' does as well"
+            }
+            Self::NothingToKeep => "run 'lanyard device join https://…' or 'lanyard device enroll …' first",
+            Self::NotRenewable { .. } => {
+                "get another one from where it came from, such as the portal, and install it; then remove this one"
             }
             Self::Running => "let that one do its work, or end it first",
             Self::TlsIdentity(_) => "run 'lanyard device leave' and join again",

@@ -112,6 +112,7 @@ fn current(store: &DeviceStore, id: &LocalId) -> Result<Identity, AgentError> {
     match found {
         None => Err(AgentError::UnknownId(id.to_string())),
         Some(identity) if identity.about.status == Status::Superseded => Err(AgentError::Superseded { id: id.to_string() }),
+        Some(identity) if identity.about.url.is_empty() => Err(AgentError::NotRenewable { id: id.to_string() }),
         Some(identity) => Ok(identity),
     }
 }

@@ -1,9 +1,10 @@
 //! The policy that tells Chromium which certificate to show where (`AutoSelectCertificateForUrls`): without it, Chromium asks its user at every
 //! server that wants one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lanyard_model::name::{DistinguishedName, attribute_type};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{place::Use, program::Program};
@@ -12,8 +13,6 @@ use crate::{
     store::{DeviceStore, Identity, files},
 };
 
-/// Name of the policy.
-const SELECT: &str = "AutoSelectCertificateForUrls";
 /// What the computer's policies hold of this store: one file, because Chromium takes a policy from one file alone.
 const FILE: &str = "lanyard-certificates.json";
 /// What of a name Chromium compares.
@@ -45,8 +44,15 @@ fn compared(name: &DistinguishedName) -> Value {
 }
 
 /// The policy as a file.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    #[serde(rename = "AutoSelectCertificateForUrls")]
+    entries: Vec<String>,
+}
+
+/// The policy as the text of a file.
 pub(super) fn document(entries: &[String]) -> String {
-    format!("{:#}\n", json!({ SELECT: entries }))
+    format!("{:#}\n", json!(Document { entries: entries.to_vec() }))
 }
 
 impl Policies<'_> {
@@ -67,7 +73,7 @@ impl Policies<'_> {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Vec<String>, AgentError> {
-    let mut read: Value = serde_json::from_slice(&files::read(path)?).map_err(|error| AgentError::damaged(path, error))?;
-    serde_json::from_value(read[SELECT].take()).map_err(|error| AgentError::damaged(path, error))
+fn read(path: &Path) -> Result<Vec<String>, AgentError> {
+    let read: Document = serde_json::from_slice(&files::read(path)?).map_err(|error| AgentError::damaged(path, error))?;
+    Ok(read.entries)
 }

@@ -1,12 +1,14 @@
 //! `lanyard device …`: the agent, on the device itself.
 //!
-//! Arguments and exit codes are here and, for a device under management, in [`management`]; what is printed is in [`output`]; everything else
-//! is in the room `agent`.
+//! Arguments and exit codes are here and, for a device under management, in [`management`]; [`running`] is the service; what is printed is in
+//! [`output`]; everything else is in the room `agent`.
 
 mod install;
 mod management;
 mod output;
 mod protection;
+mod running;
+mod status;
 mod using;
 
 use std::{
@@ -29,12 +31,15 @@ use lanyard_agent::{
     },
     pki::name::parse as parse_name,
     scep::{self, EnrollOptions, EnrollOutcome, Progress, SessionOptions, options::fingerprint, renew::RenewOptions},
-    store::{DeviceStore, LocalId, Status},
+    store::{DeviceStore, LocalId},
+    upkeep::{self, Way},
 };
 
 use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, OwnerArg, TrustArgs};
-use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, RunArgs, StatusArgs, SyncArgs};
+use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, SyncArgs};
 use protection::{PROTECTION_EXAMPLE, Protection};
+use running::{RUN_EXAMPLE, RunArgs};
+use status::StatusArgs;
 use using::{USE_EXAMPLE, UseCommand};
 
 /// Longest challenge that is read, in octets.
@@ -92,10 +97,10 @@ pub enum DeviceCommand {
     /// Hold management sessions now, and renew the identity first if it is due
     #[command(after_help = format!("Example:\n  lanyard device sync --store dev1\n\n{MANAGEMENT_CODES}"))]
     Sync(SyncArgs),
-    /// Hold sessions and renew by schedule until told to stop
-    #[command(after_help = format!("Example:\n  lanyard device run --store dev1\n\n{MANAGEMENT_CODES}"))]
+    /// Hold sessions and renew by schedule until told to stop, with or without a management
+    #[command(after_help = format!("{RUN_EXAMPLE}\n\n{MANAGEMENT_CODES}"))]
     Run(RunArgs),
-    /// Tell how the device stands under management
+    /// Tell how management and identities stand, and what only you can do
     #[command(after_help = "Example:\n  lanyard device status --store dev1 --json")]
     Status(StatusArgs),
     /// Leave the management and remove what it brought
@@ -218,7 +223,7 @@ pub struct RenewArgs {
     /// Beginning of the id
     #[arg(value_name = "ID", required_unless_present = "all")]
     id: Option<String>,
-    /// Every current identity
+    /// Every current identity that came by SCEP without a management
     #[arg(long, conflicts_with = "id")]
     all: bool,
     #[command(flatten)]
@@ -258,8 +263,8 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Trust(args) => install::trust(&args),
         DeviceCommand::Join(args) => management::join(*args).await,
         DeviceCommand::Sync(args) => management::sync(args).await,
-        DeviceCommand::Run(args) => management::run(args).await,
-        DeviceCommand::Status(args) => management::status(&args),
+        DeviceCommand::Run(args) => running::run(args).await,
+        DeviceCommand::Status(args) => status::status(&args),
         DeviceCommand::Leave(args) => management::leave(args).await,
     };
     let code = done.unwrap_or_else(|error| {
@@ -310,8 +315,9 @@ async fn renew(args: RenewArgs) -> Result<u8, AgentError> {
     let ids: Vec<LocalId> = match &args.id {
         Some(prefix) => vec![store.find(prefix)?],
         None => {
-            let current = store.identities()?.into_iter().filter(|identity| identity.about.status == Status::Current);
-            current.map(|identity| identity.about.id).collect()
+            // What the management brought is its business, and what came in a file nobody can renew from here.
+            let own = upkeep::kept(&store, (options.session.clock)())?.into_iter().filter(|one| one.way == Way::Scep);
+            own.map(|one| one.identity.about.id).collect()
         }
     };
     let mut worst = 0;

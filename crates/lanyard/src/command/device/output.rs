@@ -303,7 +303,7 @@ fn files_json(store: &DeviceStore, id: &LocalId) -> Value {
     })
 }
 
-fn add(value: &mut Value, key: &str, member: Value) {
+pub(super) fn add(value: &mut Value, key: &str, member: Value) {
     if let Some(object) = value.as_object_mut() {
         object.insert(key.to_owned(), member);
     }
@@ -315,7 +315,7 @@ fn rows(rows: &[(&str, String)]) {
     }
 }
 
-fn print_table<const N: usize>(table: &[[String; N]]) {
+pub(super) fn print_table<const N: usize>(table: &[[String; N]]) {
     let mut widths = [0; N];
     for row in table {
         for (width, cell) in widths.iter_mut().zip(row) {

@@ -1,16 +1,18 @@
 //! The device on its own: identities by SCEP without any management.
 
 mod renewing;
+mod running;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
 use lanyard_testkit::{
     process::{Process, lanyard},
     programs::{Done, faketime::WallClock, run},
     server::{Site, TestServer, order},
+    wait::until,
 };
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 pub const DAY: i64 = 86_400;
 
@@ -57,6 +59,11 @@ impl Place {
         serde_json::from_str(&printed).unwrap_or_else(|e| panic!("{e}: {printed}"))
     }
 
+    /// `lanyard …` on the server.
+    pub async fn say(&self, arguments: &[&str]) -> Done {
+        run(self.clock.command(lanyard()).args(arguments).arg("--dir").arg(&self.site.dir)).await
+    }
+
     /// Enrols under a template; what the program did.
     pub async fn enroll(&self, server: &Process, template: &str, name: &str, more: &[&str]) -> Done {
         let challenge = server.admin.challenge(&order(template, name)).await;
@@ -75,5 +82,51 @@ impl Place {
             one["status"] == "current" && one["subject"].as_str().is_some_and(|subject| subject.contains(&format!("CN={name}")))
         };
         listed["identities"].as_array().unwrap().iter().filter(|one| wanted(one)).cloned().collect()
+    }
+}
+
+/// `lanyard device run`; it ends with this value.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts it, with what it says in a file.
+    pub fn start(mut command: Command, log: PathBuf) -> Self {
+        let file = fs::File::create(&log).unwrap();
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).kill_on_drop(true);
+        Self { child: command.spawn().unwrap(), log }
+    }
+
+    /// How often it said something.
+    pub fn said(&self, what: &str) -> usize {
+        fs::read_to_string(&self.log).unwrap().matches(what).count()
+    }
+
+    /// Waits until it said something so often.
+    pub async fn says(&mut self, what: &str, times: usize) {
+        until(&format!("'{what}', {times} times, in {}", self.log.display()), || {
+            let ended = self.child.try_wait().unwrap();
+            let text = fs::read_to_string(&self.log).unwrap();
+            assert!(ended.is_none(), "it ended: {text}");
+            let said = (text.matches(what).count() >= times).then_some(());
+            async move { said }
+        })
+        .await;
+    }
+
+    /// Waits for its end, which is a good one; all that it said.
+    pub async fn ends(&mut self) -> String {
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await.expect("an end").unwrap();
+        assert_eq!(ended.code(), Some(0));
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Asks it to stop; all that it said.
+    pub async fn stop(mut self) -> String {
+        let pid = self.child.id().expect("it is at work");
+        run(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")])).await.good();
+        self.ends().await
     }
 }
