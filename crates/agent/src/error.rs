@@ -158,6 +158,9 @@ pub enum AgentError {
         /// The limit in octets.
         limit: usize,
     },
+    /// A policy is not believed, or cannot be applied; nothing of it was used.
+    #[error("the policy is refused: {0}")]
+    Policy(String),
     /// The file is locked, and the passphrase does not open it.
     #[error("{0}")]
     Passphrase(&'static str),
@@ -310,6 +313,7 @@ impl AgentError {
             Self::Challenge { .. } => "agent.challenge",
             Self::File(_) => "agent.file",
             Self::FileTooLarge { .. } => "agent.file-too-large",
+            Self::Policy(_) => "agent.policy",
             Self::Passphrase(_) => "agent.passphrase",
             Self::NotAgreed(_) => "agent.not-agreed",
             Self::NotExportable { .. } => "agent.not-exportable",
@@ -395,6 +399,10 @@ impl AgentError {
                 "give a file with certificates: .cer, .crt, .p7b, .pem, .pfx or .p12; if it is one, ask whoever made it to make it anew"
             }
             Self::FileTooLarge { .. } => "give a file with certificates; such files are small",
+            Self::Policy(_) => {
+                "ask for a fresh one ('lanyard profile export … --platform linux'); a root that this device does not trust yet is named by --trust with \
+                 its fingerprint, which the administrator tells you by another way"
+            }
             Self::Passphrase(_) => {
                 "ask whoever gave you the file for its passphrase, and give it when asked or by --passphrase-file"
             }

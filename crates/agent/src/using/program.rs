@@ -21,6 +21,15 @@ pub enum Program {
         ssid: String,
         /// Names that the RADIUS server's certificate must have one of.
         server_names: Vec<String>,
+        /// WPA3 instead of WPA2.
+        #[serde(default)]
+        wpa3: bool,
+        /// It does not announce its name.
+        #[serde(default)]
+        hidden: bool,
+        /// Connect only when somebody asks for it.
+        #[serde(default)]
+        by_hand: bool,
     },
     /// strongSwan's `swanctl`: a VPN with IKEv2.
     Vpn {
@@ -94,7 +103,7 @@ impl Program {
     pub(super) fn check(&self) -> Result<(), AgentError> {
         let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c));
         let fine = match self {
-            Self::Wifi { ssid, server_names } => {
+            Self::Wifi { ssid, server_names, .. } => {
                 let name = (1..=32).contains(&ssid.len()) && !ssid.chars().any(char::is_control);
                 name && !server_names.is_empty() && server_names.iter().all(|name| plain(name))
             }
@@ -114,13 +123,17 @@ impl Program {
         let Paths { client, key, roots } = paths;
         let (client, key, roots) = (client.display(), key.display(), roots.display());
         Ok(match self {
-            Self::Wifi { ssid, server_names } => {
+            Self::Wifi { ssid, server_names, wpa3, hidden, by_hand } => {
                 // Hexadecimal without quotation marks takes every name.
                 let ssid = lanyard_model::text::hex(ssid.as_bytes());
                 let who = name_of(identity);
                 let servers = server_names.join(";");
+                // WPA3-Enterprise asks for SHA-256 and protected management frames.
+                let protection = if *wpa3 { "WPA-EAP-SHA256\n\tieee80211w=2" } else { "WPA-EAP" };
+                let more = [(*hidden, "\tscan_ssid=1\n"), (*by_hand, "\tdisabled=1\n")];
+                let more: String = more.iter().filter(|(wanted, _)| *wanted).map(|(_, line)| *line).collect();
                 format!(
-                    "network={{\n\tssid={ssid}\n\tkey_mgmt=WPA-EAP\n\teap=TLS\n\tidentity=\"{who}\"\n\tca_cert=\"{roots}\"\n\
+                    "network={{\n\tssid={ssid}\n\tkey_mgmt={protection}\n{more}\teap=TLS\n\tidentity=\"{who}\"\n\tca_cert=\"{roots}\"\n\
                      \tdomain_match=\"{servers}\"\n\tclient_cert=\"{client}\"\n\tprivate_key=\"{key}\"\n}}\n"
                 )
             }

@@ -3,6 +3,7 @@
 //! Arguments and exit codes are here and, for a device under management, in [`management`]; [`running`] is the service; what is printed is in
 //! [`output`]; everything else is in the room `agent`.
 
+mod applying;
 mod install;
 mod management;
 mod output;
@@ -35,6 +36,7 @@ use lanyard_agent::{
     upkeep::{self, Way},
 };
 
+use applying::{APPLY_EXAMPLE, ApplyArgs};
 use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, OwnerArg, TrustArgs};
 use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, SyncArgs};
 use protection::{PROTECTION_EXAMPLE, Protection};
@@ -82,6 +84,9 @@ pub enum DeviceCommand {
     /// Look at a file or link with certificates or keys, and install it
     #[command(after_help = INSTALL_EXAMPLE)]
     Install(Box<InstallArgs>),
+    /// Verify a signed policy ('lanyard profile export --platform linux'), show it, and do what it says
+    #[command(after_help = format!("{APPLY_EXAMPLE}\n\n{EXIT_CODES}"))]
+    Apply(Box<ApplyArgs>),
     /// Write an identity out; its key only where that was allowed
     #[command(after_help = EXPORT_EXAMPLE)]
     Export(ExportArgs),
@@ -247,6 +252,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         | DeviceCommand::Leave(LeaveArgs { store, .. }) => store.json,
         DeviceCommand::Join(args) => args.store.json,
         DeviceCommand::Install(args) => args.store.json,
+        DeviceCommand::Apply(args) => args.store.json,
         DeviceCommand::Use(command) => command.json(),
         DeviceCommand::Export(ExportArgs { store, .. }) | DeviceCommand::Trust(TrustArgs { store, .. }) => store.json,
     };
@@ -258,6 +264,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Remove(args) => remove(&args),
         DeviceCommand::Renew(args) => renew(args).await,
         DeviceCommand::Install(args) => install::install(*args).await,
+        DeviceCommand::Apply(args) => applying::apply(*args).await,
         DeviceCommand::Export(args) => install::give_out(&args),
         DeviceCommand::Use(command) => using::run(command),
         DeviceCommand::Trust(args) => install::trust(&args),
@@ -306,7 +313,8 @@ async fn resume(args: ResumeArgs) -> Result<u8, AgentError> {
     if ids.is_empty() {
         output::note("no request is under way");
     }
-    Ok(worst)
+    // What was to be written for programs once the certificate is there.
+    Ok(worse(worst, using::bring_up_to_date(&store, false)?))
 }
 
 async fn renew(args: RenewArgs) -> Result<u8, AgentError> {

@@ -195,7 +195,7 @@ fn consent(args: &InstallArgs, review: &Review) -> Result<Consent, AgentError> {
     Ok(consent)
 }
 
-fn ask(question: &str) -> Result<bool, AgentError> {
+pub(super) fn ask(question: &str) -> Result<bool, AgentError> {
     if !io::stdin().is_terminal() {
         return Err(AgentError::NotAgreed("nobody can be asked here"));
     }

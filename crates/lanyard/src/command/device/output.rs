@@ -309,7 +309,7 @@ pub(super) fn add(value: &mut Value, key: &str, member: Value) {
     }
 }
 
-fn rows(rows: &[(&str, String)]) {
+pub(super) fn rows(rows: &[(&str, String)]) {
     for (name, value) in rows {
         line(&format!("{name:<12} {}", if value.is_empty() { "-" } else { value }));
     }

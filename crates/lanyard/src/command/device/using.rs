@@ -68,6 +68,12 @@ pub struct WifiArgs {
     /// Name that the RADIUS server's certificate must have; may be repeated
     #[arg(long, value_name = "HOST", required = true)]
     server_name: Vec<String>,
+    /// The network is protected by WPA3 instead of WPA2
+    #[arg(long)]
+    wpa3: bool,
+    /// The network does not announce its name
+    #[arg(long)]
+    hidden: bool,
     #[command(flatten)]
     select: SelectArgs,
 }
@@ -138,9 +144,10 @@ impl UseCommand {
 /// Runs it.
 pub(super) fn run(command: UseCommand) -> Result<u8, AgentError> {
     match command {
-        UseCommand::Wifi(WifiArgs { ssid, server_name, select }) => {
+        UseCommand::Wifi(WifiArgs { ssid, server_name, wpa3, hidden, select }) => {
             let fallback = word(&format!("wifi-{ssid}"));
-            write(Program::Wifi { ssid, server_names: server_name }, select, fallback)
+            let program = Program::Wifi { ssid, server_names: server_name, wpa3, hidden, by_hand: false };
+            write(program, select, fallback)
         }
         UseCommand::Vpn(VpnArgs { gateway, gateway_name, select }) => {
             let fallback = word(&format!("vpn-{gateway}"));
@@ -178,7 +185,8 @@ fn write(program: Program, select: SelectArgs, fallback: String) -> Result<u8, A
     let store = open(&select.store)?;
     let id = select.id.as_deref().map(|prefix| store.find(prefix)).transpose()?;
     let choice = Select { purpose: program.purpose(), issuer: select.issuer, id };
-    let request = Use { name: select.name.unwrap_or(fallback), program, select: choice, root: select.root };
+    let request =
+        Use { name: select.name.unwrap_or(fallback), program, select: choice, root: select.root, further_roots: Vec::new() };
     let used = request.write(&store, now())?;
     if select.store.json {
         output::print_json(&described(&used));

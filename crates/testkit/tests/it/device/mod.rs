@@ -1,5 +1,6 @@
 //! The device on its own: identities by SCEP without any management.
 
+mod applying;
 mod renewing;
 mod running;
 
