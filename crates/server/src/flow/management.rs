@@ -73,6 +73,8 @@ pub(super) struct Desk<'a> {
     /// Jobs that were made or changed.
     pub(super) dirty: Vec<JobId>,
     pub(super) audit: Vec<AuditEvent>,
+    /// A challenge was made for the device.
+    minted: bool,
 }
 
 /// Answers a message of whoever showed this certificate (DER).
@@ -118,8 +120,19 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
         let stored = StoredJob::open(&key, &record)?;
         queue.push(Queued { record, stored });
     }
-    let mut desk =
-        Desk { server, key, now, enrollment, version, changed: false, kept, queue, dirty: Vec::new(), audit: Vec::new() };
+    let mut desk = Desk {
+        server,
+        key,
+        now,
+        enrollment,
+        version,
+        changed: false,
+        kept,
+        queue,
+        dirty: Vec::new(),
+        audit: Vec::new(),
+        minted: false,
+    };
     if is_first(desk.kept.session.as_ref(), message) && message.header.source.loc_uri == desk.enrollment.client {
         desk.enrollment.seen_at = Some(now);
         desk.changed = true;
@@ -301,6 +314,7 @@ impl Desk<'_> {
         };
         let (id, text) = plan::fill(self.server, &self.enrollment, &job.stored, wanted.what).await?;
         job.stored.challenges.push(id);
+        self.minted = true;
         self.dirty.push(job.record.id);
         Ok(text.expose().to_owned())
     }
@@ -331,8 +345,16 @@ impl Desk<'_> {
             change: self.changed.then(|| EnrollmentChange { enrollment: self.enrollment.clone(), seen: Some(self.version) }),
             inventory: inventory.map(|text| (self.now, text)),
             audit: self.audit.clone(),
+            lasting: self.is_lasting(effects),
         };
         Ok(self.server.store.save_session_step(step).await?)
+    }
+
+    /// Whether a message led to more than a question that is asked again, and an answer that the device gives again: a job that ended, a
+    /// challenge given out, anything audited.
+    fn is_lasting(&self, effects: &Effects) -> bool {
+        let ended = |job: &Queued| self.dirty.contains(&job.record.id) && job.record.state.is_over();
+        self.minted || effects.inventory.is_some() || !self.audit.is_empty() || self.queue.iter().any(ended)
     }
 
     /// What follows once everything is stored. None of it is lost when it fails: the hourly look at the fleet does it again.
