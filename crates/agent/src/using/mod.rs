@@ -14,6 +14,7 @@ mod nss;
 pub mod place;
 mod policy;
 pub mod program;
+mod swanctl;
 
 pub use choose::{Purpose, Select};
 pub use place::{Use, Used};

@@ -11,6 +11,7 @@ use super::{
     nss::Database,
     policy::Policies,
     program::{Paths, Program},
+    swanctl,
 };
 use crate::{
     error::AgentError,
@@ -88,8 +89,10 @@ impl Use {
         files::replace(&client, chain.as_bytes())?;
         files::replace(&roots, anchors.as_bytes())?;
         files::replace(&file, configuration.as_bytes())?;
-        if let Program::Nss { database, .. } = &self.program {
-            Database::new(database, &self.name).install(store, &identity, &root, &folder)?;
+        match &self.program {
+            Program::Nss { database, .. } => Database::new(database, &self.name).install(store, &identity, &root, &folder)?,
+            Program::Vpn { .. } => swanctl::place(&folder, &key, &identity, &root)?,
+            _ => {}
         }
         let before = Self::all(store)?.into_iter().find(|one| one.name == self.name);
         self.keep(store)?;

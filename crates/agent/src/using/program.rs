@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     choose::{Purpose, common_name},
-    policy,
+    policy, swanctl,
 };
 use crate::{error::AgentError, store::Identity};
 
@@ -137,16 +137,7 @@ impl Program {
                      \tdomain_match=\"{servers}\"\n\tclient_cert=\"{client}\"\n\tprivate_key=\"{key}\"\n}}\n"
                 )
             }
-            Self::Vpn { gateway, gateway_name } => {
-                let who = name_of(identity);
-                format!(
-                    "connections {{\n  lanyard-{gateway_name} {{\n    version = 2\n    remote_addrs = {gateway}\n    vips = 0.0.0.0, ::\n\
-                     \x20   local {{\n      auth = pubkey\n      certs = {client}\n      id = \"{who}\"\n    }}\n\
-                     \x20   remote {{\n      auth = pubkey\n      cacerts = {roots}\n      id = {gateway_name}\n    }}\n\
-                     \x20   children {{\n      all {{\n        remote_ts = 0.0.0.0/0, ::/0\n      }}\n    }}\n  }}\n}}\n\
-                     secrets {{\n  private-lanyard-{gateway_name} {{\n    file = {key}\n  }}\n}}\n"
-                )
-            }
+            Self::Vpn { gateway, gateway_name } => swanctl::connection(gateway, gateway_name, &name_of(identity), paths),
             Self::Curl => format!("cert = \"{client}\"\nkey = \"{key}\"\ncacert = \"{roots}\"\n"),
             Self::Nss { sites, .. } => policy::document(&policy::entries(sites, identity)?),
             Self::Mail => {

@@ -8,6 +8,7 @@ use std::{
 
 use lanyard_testkit::{
     programs::{
+        charon::{GATEWAY, Gateway},
         chromium::{Chromium, Seat},
         freeradius::FreeRadius,
         openssl::openssl,
@@ -226,4 +227,33 @@ async fn chromium_shows_the_certificate_that_was_chosen_for_a_site_and_none_afte
         let refused = device(&store, &wanted).await;
         assert!(!refused.success && refused.output.contains("agent.usage"), "{}", refused.output);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strongswan_opens_a_tunnel_with_the_certificate_that_was_chosen_and_only_to_the_right_gateway() {
+    let (folder, store) = place().await;
+    let path = |name: &str| folder.path().join(name);
+    let vpn = ["use", "vpn", "--gateway", GATEWAY, "--gateway-name", "radius.example.org", "--root", "home"];
+    let config = file(&store, &[&vpn[..], &["--issuer", "home"]].concat()).await;
+    let (chosen, child) = (config.parent().unwrap(), "lanyard-radius-example-org");
+    assert!(std::fs::symlink_metadata(chosen.join("private/key.pem")).unwrap().is_symlink(), "the key is not copied");
+    let gateway = Gateway::new("radius.example.org", &path("server.pem"), &path("server.key"), &path("home.pem"));
+    let inside = gateway.try_with(chosen, child).await;
+    let told = || gateway.told("client") + &gateway.told("gateway");
+    assert!(inside.success && inside.output.contains("hello from behind the gateway"), "{}{}", inside.output, told());
+    assert!(inside.output.contains("local  'user1@example.org'"), "{}", inside.output);
+    // The certificate of another authority.
+    let other = file(&store, &[&vpn[..], &["--issuer", "away", "--name", "other"]].concat()).await;
+    let outside = gateway.try_with(other.parent().unwrap(), child).await;
+    assert!(!outside.success && outside.output.contains("AUTHENTICATION_FAILED"), "{}", outside.output);
+    // A gateway of another authority, which calls itself the same.
+    let impostor = Gateway::new("radius.example.org", &path("impostor.pem"), &path("impostor.key"), &path("home.pem"));
+    let outside = impostor.try_with(chosen, child).await;
+    assert!(
+        !outside.success && !outside.output.contains("CHILD_SA lanyard-radius-example-org{1} established"),
+        "{}",
+        outside.output
+    );
+    device(&store, &["use", "remove", "other"]).await.good();
+    assert!(!other.exists() && store.join("my").read_dir().unwrap().count() == 3, "the link went, not the key");
 }
