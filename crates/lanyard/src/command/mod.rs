@@ -11,6 +11,7 @@ pub mod demo;
 pub mod device;
 pub mod directory;
 pub mod fleet;
+pub mod gateway;
 pub mod group;
 pub mod import;
 pub mod init;
