@@ -97,6 +97,15 @@ pub enum AgentError {
     /// The device is not under management.
     #[error("this device has not joined any management")]
     NotJoined,
+    /// There is nothing that could be kept from ending.
+    #[error("there is nothing to keep renewed here: no management was joined, and there is no identity by SCEP")]
+    NothingToKeep,
+    /// The identity came in a file.
+    #[error("the identity {id} came in a file and cannot be renewed from here")]
+    NotRenewable {
+        /// Its id.
+        id: String,
+    },
     /// Another process keeps the schedule of this device.
     #[error("another 'lanyard device run' is at work for this device")]
     Running,
@@ -149,6 +158,9 @@ pub enum AgentError {
         /// The limit in octets.
         limit: usize,
     },
+    /// A policy is not believed, or cannot be applied; nothing of it was used.
+    #[error("the policy is refused: {0}")]
+    Policy(String),
     /// The file is locked, and the passphrase does not open it.
     #[error("{0}")]
     Passphrase(&'static str),
@@ -287,6 +299,8 @@ impl AgentError {
             Self::SessionRefused { .. } => "agent.session-refused",
             Self::AlreadyJoined { .. } => "agent.already-joined",
             Self::NotJoined => "agent.not-joined",
+            Self::NothingToKeep => "agent.nothing-to-keep",
+            Self::NotRenewable { .. } => "agent.not-renewable",
             Self::Running => "agent.running",
             Self::Expired => "agent.expired",
             Self::TlsIdentity(_) => "agent.tls-identity",
@@ -299,6 +313,7 @@ impl AgentError {
             Self::Challenge { .. } => "agent.challenge",
             Self::File(_) => "agent.file",
             Self::FileTooLarge { .. } => "agent.file-too-large",
+            Self::Policy(_) => "agent.policy",
             Self::Passphrase(_) => "agent.passphrase",
             Self::NotAgreed(_) => "agent.not-agreed",
             Self::NotExportable { .. } => "agent.not-exportable",
@@ -367,6 +382,10 @@ impl AgentError {
                 "join again: 'lanyard device leave --yes', then 'lanyard device join'; the server knows the device and keeps its record. \
                  Where the server allows renewal after the end, 'lanyard device sync --renew-with-password-file F' does as well"
             }
+            Self::NothingToKeep => "run 'lanyard device join https://…' or 'lanyard device enroll …' first",
+            Self::NotRenewable { .. } => {
+                "get another one from where it came from, such as the portal, and install it; then remove this one"
+            }
             Self::Running => "let that one do its work, or end it first",
             Self::TlsIdentity(_) => "run 'lanyard device leave' and join again",
             Self::Url { .. } => "give a URL such as http://ca.example.org/scep/devices",
@@ -380,6 +399,10 @@ impl AgentError {
                 "give a file with certificates: .cer, .crt, .p7b, .pem, .pfx or .p12; if it is one, ask whoever made it to make it anew"
             }
             Self::FileTooLarge { .. } => "give a file with certificates; such files are small",
+            Self::Policy(_) => {
+                "ask for a fresh one ('lanyard profile export … --platform linux'); a root that this device does not trust yet is named by --trust with \
+                 its fingerprint, which the administrator tells you by another way"
+            }
             Self::Passphrase(_) => {
                 "ask whoever gave you the file for its passphrase, and give it when asked or by --passphrase-file"
             }

@@ -17,6 +17,12 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// Reads RFC 3339.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        OffsetDateTime::parse(text, &Rfc3339).ok().map(|at| Self::from_secs(at.unix_timestamp()))
+    }
+
     /// Whole seconds since the epoch, rounded down (X.509 times have no fractions).
     #[must_use]
     pub const fn secs(self) -> i64 {
@@ -160,5 +166,7 @@ mod tests {
     #[test]
     fn timestamp_prints_rfc3339() {
         assert_eq!(Timestamp::from_secs(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp::from_rfc3339("1970-01-02T01:00:00+01:00"), Some(Timestamp::from_secs(86_400)));
+        assert_eq!(Timestamp::from_rfc3339("yesterday"), None);
     }
 }

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::{
     admin::Admin,
-    programs::{program, run},
+    programs::{faketime, program, run},
     server::Site,
     wait::until,
 };
@@ -76,9 +76,7 @@ impl Process {
 
     /// Serves an installation with further arguments, so many days from now.
     pub async fn serve_on_day(site: &Site, day: u32, arguments: &[&str]) -> Self {
-        let mut command = Command::new(program("faketime", "faketime"));
-        command.arg(format!("+{day} days")).arg(lanyard());
-        Self::start(site, command, arguments).await
+        Self::start(site, faketime::on_day(day, Path::new(lanyard())), arguments).await
     }
 
     /// Serves an installation with a program that was prepared, such as with another environment.

@@ -1,6 +1,10 @@
 //! Certificates that the management asked for by SCEP (`ClientCertificateInstall/SCEP`): the device enrols, and its nodes tell the rest.
 
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lanyard_mdm::{csp::LocUri, profile::trusted_certificate::thumbprint};
@@ -18,6 +22,7 @@ use crate::{
     error::AgentError,
     scep::{self, EnrollOptions, EnrollOutcome, SessionOptions, options::Clock, renew::RenewOptions},
     store::{DeviceStore, Identity, LocalId, Status},
+    upkeep::standing::due_at,
 };
 
 /// `Status`: done.
@@ -75,14 +80,34 @@ pub(crate) async fn run(
     done
 }
 
-/// When a certificate is due for renewal by the device itself: between a quarter and a sixth of its life before the end, each at a moment of
-/// its own.
-#[must_use]
-pub fn due_at(identity: &Identity) -> Timestamp {
-    let (from, until) = identity.certificate.validity().unwrap_or((identity.about.obtained_at, identity.about.not_after));
-    let life = until.since(from).secs().max(0);
-    let jitter = Span::from_secs(life / 12).share(&identity.certificate.fingerprint());
-    until - Span::from_secs(life / 4) + jitter
+/// Identities that the management brought, by SCEP or in a file, with those before and after them, and the one it knows the device by.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) fn managed(store: &DeviceStore, now: Timestamp) -> Result<BTreeSet<LocalId>, AgentError> {
+    let Some(account) = store.account()? else { return Ok(BTreeSet::new()) };
+    let tree = StoreTree::load(store, &account, now)?;
+    let shown: Vec<String> = tree.brought();
+    let identities = store.identities()?;
+    let is_shown = |one: &&Identity| shown.iter().any(|shown| thumbprint(one.certificate.der()).eq_ignore_ascii_case(shown));
+    let mut found: BTreeSet<LocalId> = identities.iter().filter(is_shown).map(|one| one.about.id.clone()).collect();
+    found.insert(account.identity);
+    found.extend(account.retiring);
+    loop {
+        let before = found.len();
+        for one in &identities {
+            let predecessor = one.about.predecessor.as_ref();
+            if predecessor.is_some_and(|id| found.contains(id)) {
+                found.insert(one.about.id.clone());
+            }
+            if let Some(id) = predecessor.filter(|_| found.contains(&one.about.id)) {
+                found.insert(id.clone());
+            }
+        }
+        if found.len() == before {
+            return Ok(found);
+        }
+    }
 }
 
 /// Renews what is due, with the key and certificate it has, and shows the new certificate at the node of the old one.

@@ -149,6 +149,8 @@ pub async fn obtain(
         account.signed_ent_dmid = Some(signed.map_err(AgentError::ManagementMessage)?);
     }
     let mut identity = identity(&document, &account, &key, account.retiring.clone(), now)?;
+    identity.about.owner = old.identity.about.owner;
+    identity.about.name.clone_from(&old.identity.about.name);
     if identity.chain.is_empty() {
         // The document of a renewal need not bring the issuers again.
         identity.chain.clone_from(&old.identity.chain);

@@ -133,6 +133,13 @@ impl StoreTree {
         nodes.into_iter().try_for_each(|node| pfx::remove(&self.store, &self.memory, &node))
     }
 
+    /// Thumbprints of the certificates with a key that the management brought.
+    pub(crate) fn brought(&self) -> Vec<String> {
+        let shown = |node: LocUri| ["Thumbprint", "CertThumbprint"].iter().find_map(|name| self.value(&node.child(name)));
+        let nodes = self.scep_nodes().into_iter().chain(self.nodes_of("PFXCertInstall"));
+        nodes.filter_map(shown).filter(|thumbprint| !thumbprint.is_empty()).collect()
+    }
+
     /// SCEP enrolments by their nodes, in both trees.
     pub(crate) fn scep_nodes(&self) -> Vec<LocUri> {
         self.nodes_of("SCEP")

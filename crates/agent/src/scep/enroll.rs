@@ -17,7 +17,7 @@ use crate::{
     blocking::blocking,
     error::AgentError,
     key::{DeviceKey, KeyPlace, Made},
-    store::{DeviceStore, LocalId, Pending, PendingAbout, PendingState},
+    store::{DeviceStore, LocalId, Owner, Pending, PendingAbout, PendingState},
 };
 
 /// Obtains a certificate. Without a store nothing is written anywhere, and a request that is held cannot be resumed.
@@ -61,6 +61,8 @@ pub async fn enroll(
         san: &options.san,
         predecessor: None,
         exportable: key.place() == KeyPlace::Software && options.protection == KeyProtection::SoftwareExportable,
+        owner: options.owner,
+        name: options.name.clone(),
     };
     let pending = begun.keep(store, &transaction, &key, &outgoing, session).await?;
     watcher(Progress::Sent { transaction: transaction.id.clone() });
@@ -100,6 +102,8 @@ pub(super) struct Begun<'a> {
     pub(super) san: &'a [SubjectAltName],
     pub(super) predecessor: Option<LocalId>,
     pub(super) exportable: bool,
+    pub(super) owner: Owner,
+    pub(super) name: Option<String>,
 }
 
 impl Begun<'_> {
@@ -129,6 +133,8 @@ impl Begun<'_> {
             predecessor: self.predecessor,
             exportable: self.exportable,
             place: key.place(),
+            owner: self.owner,
+            name: self.name,
         };
         let pending = Pending {
             about,

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     blocking::blocking,
     error::AgentError,
-    store::{DeviceStore, Identity, IdentityAbout, Owner, Pending, PendingAbout, PendingState, Status},
+    store::{DeviceStore, Identity, IdentityAbout, Pending, PendingAbout, PendingState, Status},
 };
 
 /// How often a message is sent again when its answer was lost. The server answers a repeated message with the stored result.
@@ -171,8 +171,8 @@ impl<'a> Exchange<'a> {
             predecessor: about.predecessor.clone(),
             exportable: about.exportable,
             place: about.place,
-            owner: Owner::default(),
-            name: None,
+            owner: about.owner,
+            name: about.name.clone(),
         })
     }
 }

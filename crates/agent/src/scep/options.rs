@@ -12,7 +12,7 @@ use lanyard_model::{
     usage::{ExtendedKeyUsages, KeyUsages},
 };
 
-use crate::{error::AgentError, tpm::PinSource};
+use crate::{error::AgentError, store::Owner, tpm::PinSource};
 
 /// Tells the time. An argument, so that tests and simulations have their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -84,6 +84,10 @@ pub struct EnrollOptions {
     pub protection: KeyProtection,
     /// A key made before (PKCS#8, DER); `None` makes one.
     pub key: Option<SecretBytes>,
+    /// Whose the identity becomes.
+    pub owner: Owner,
+    /// What it is to be called, beside its subject.
+    pub name: Option<String>,
     /// How to talk.
     pub session: SessionOptions,
 }
@@ -103,6 +107,8 @@ impl EnrollOptions {
             key_kind: KeyKind::Rsa(2048),
             protection: KeyProtection::Software,
             key: None,
+            owner: Owner::default(),
+            name: None,
             session: SessionOptions::default(),
         }
     }

@@ -99,6 +99,8 @@ pub async fn renew(
         san: &san,
         predecessor: Some(id.clone()),
         exportable: old.about.exportable,
+        owner: old.about.owner,
+        name: old.about.name.clone(),
     };
     let pending = begun.keep(Some(store), &transaction, &key, &outgoing, session).await?;
     watcher(Progress::Sent { transaction: transaction.id.clone() });
@@ -110,6 +112,7 @@ fn current(store: &DeviceStore, id: &LocalId) -> Result<Identity, AgentError> {
     match found {
         None => Err(AgentError::UnknownId(id.to_string())),
         Some(identity) if identity.about.status == Status::Superseded => Err(AgentError::Superseded { id: id.to_string() }),
+        Some(identity) if identity.about.url.is_empty() => Err(AgentError::NotRenewable { id: id.to_string() }),
         Some(identity) => Ok(identity),
     }
 }

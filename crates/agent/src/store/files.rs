@@ -21,6 +21,11 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), AgentError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(AgentError::io("making the folder", path))
 }
 
+/// Makes a folder that everybody may look into, outside the store, and those above it.
+pub(crate) fn make_public_folder(path: &Path) -> Result<(), AgentError> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(AgentError::io("making the folder", path))
+}
+
 /// Refuses a file or folder that others may read.
 pub(crate) fn check_private(path: &Path) -> Result<(), AgentError> {
     let mode = fs::metadata(path).map_err(AgentError::io("reading", path))?.permissions().mode() & 0o777;
@@ -43,6 +48,16 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), AgentError> {
     let temporary = path.with_file_name(format!(".new-{}-{name}-{}", std::process::id(), super::LocalId::generate()?));
     write_new(&temporary, content)?;
     rename(&temporary, path)
+}
+
+/// Replaces a file that programs of other users read, outside the store: the same, with mode 0644.
+pub(crate) fn replace_public(path: &Path, content: &[u8]) -> Result<(), AgentError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".new-{}-{name}-{}", std::process::id(), super::LocalId::generate()?));
+    write_new(&temporary, content)?;
+    let opened =
+        fs::set_permissions(&temporary, fs::Permissions::from_mode(0o644)).map_err(AgentError::io("writing", &temporary));
+    opened.and_then(|()| rename(&temporary, path))
 }
 
 /// Makes a folder with all its files appear at once: everything is written beside it, then the folder is renamed.

@@ -80,7 +80,7 @@ pub struct IdentityAbout {
     /// Whose it is.
     #[serde(default)]
     pub owner: Owner,
-    /// What the file that it came in calls it.
+    /// What it is called: by whoever asked for it, or by the file that it came in.
     #[serde(default)]
     pub name: Option<String>,
 }

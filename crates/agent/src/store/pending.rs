@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DeviceStore, LocalId, files,
-    identity::{TLS_ROOTS, json, key_file, parse, read_certificates, read_key},
+    identity::{Owner, TLS_ROOTS, json, key_file, parse, read_certificates, read_key},
     layout::PENDING,
 };
 use crate::{
@@ -77,6 +77,12 @@ pub struct PendingAbout {
     /// Where the key is.
     #[serde(default)]
     pub place: KeyPlace,
+    /// Whose the identity becomes.
+    #[serde(default)]
+    pub owner: Owner,
+    /// What it is to be called.
+    #[serde(default)]
+    pub name: Option<String>,
 }
 
 /// A request under way with everything that is needed to go on.

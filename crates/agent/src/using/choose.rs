@@ -78,7 +78,7 @@ impl Select {
 }
 
 /// Whether an identity is this one, or renews it at however many removes.
-fn descends(identity: &Identity, id: &LocalId, all: &[Identity]) -> bool {
+pub(crate) fn descends(identity: &Identity, id: &LocalId, all: &[Identity]) -> bool {
     let mut one = Some(identity);
     for _ in 0..=all.len() {
         let Some(identity) = one else { return false };

@@ -6,12 +6,15 @@
 //! use/<name>/    use.json, client.pem, roots.pem and the file of the program
 //! ```
 //!
-//! Must never enter: starting the programs that use it, their system-wide configuration.
+//! Must never enter: starting the programs that use it; their system-wide configuration, but for the one file in a folder of policies that
+//! somebody named.
 
 pub mod choose;
 mod nss;
 pub mod place;
+mod policy;
 pub mod program;
+mod swanctl;
 
 pub use choose::{Purpose, Select};
 pub use place::{Use, Used};

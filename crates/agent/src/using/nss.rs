@@ -64,13 +64,17 @@ impl<'a> Database<'a> {
             files::write_new(file, &bundle)?;
             files::write_new(secret, passphrase.expose().as_bytes())?;
             files::write_new(anchor, root.der())?;
-            let [file, secret, anchor] = [file, secret, anchor].map(|path| path.display().to_string());
-            self.run("pk12util", &["-i", &file, "-w", &secret])?;
-            self.run("certutil", &["-A", "-n", &self.root_name(), "-t", TRUST, "-i", &anchor])
+            self.run("pk12util", &["-i", &file.display().to_string(), "-w", &secret.display().to_string()])?;
+            self.trust(anchor)
         };
         let done = import();
         paths.iter().for_each(|path| drop(std::fs::remove_file(path)));
         done
+    }
+
+    /// Makes the root in a file trusted. A database keeps a certificate once, under the name that it got first.
+    pub(super) fn trust(&self, root: &Path) -> Result<(), AgentError> {
+        self.run("certutil", &["-A", "-n", &self.root_name(), "-t", TRUST, "-i", &root.display().to_string()])
     }
 
     /// Takes identity, key and root out of the database, as far as they are there.

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     choose::{Select, is_called},
     nss::Database,
+    policy::Policies,
     program::{Paths, Program},
+    swanctl,
 };
 use crate::{
     error::AgentError,
@@ -35,6 +37,9 @@ pub struct Use {
     pub select: Select,
     /// The root that servers must lead to: beginning of its fingerprint, or its common name. Without it, the only one that is trusted.
     pub root: Option<String>,
+    /// Others that they may lead to as well, named likewise; browsers get the first alone.
+    #[serde(default)]
+    pub further_roots: Vec<String>,
 }
 
 /// What was written.
@@ -63,38 +68,67 @@ impl Use {
     /// # Errors
     /// [`AgentError::Usage`], [`AgentError::NoIdentity`], [`AgentError::SeveralIdentities`], [`AgentError::NeedsPkcs11`]; those of the store.
     pub fn write(&self, store: &DeviceStore, now: Timestamp) -> Result<Used, AgentError> {
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !(1..=64).contains(&self.name.len()) || !self.name.chars().all(allowed) {
-            return Err(AgentError::Usage("a name for this has 1 to 64 lower-case letters, digits and dashes"));
-        }
-        self.program.check()?;
+        self.check()?;
         let identity = self.select.find(store, now)?;
         if identity.about.place != KeyPlace::Software {
             return Err(AgentError::NeedsPkcs11 { id: identity.about.id.to_string(), program: self.program.title() });
         }
-        let root = self.root(store)?;
+        let root = self.root(store, self.root.as_deref())?;
+        let mut anchors = pem::encode(pem::CERTIFICATE, root.der());
+        for further in &self.further_roots {
+            anchors += &pem::encode(pem::CERTIFICATE, self.root(store, Some(further))?.der());
+        }
         let folder = folder(store, &self.name);
         let (client, roots, file) = (folder.join(CLIENT), folder.join(ROOTS), folder.join(self.program.file()));
         let issuers = identity.chain.iter().filter(|one| !one.is_self_issued());
         let chain: String =
             std::iter::once(&identity.certificate).chain(issuers).map(|one| pem::encode(pem::CERTIFICATE, one.der())).collect();
         let key = store.key_file(&identity.about.id);
-        let configuration = self.program.configure(&identity, &Paths { client: &client, key: &key, roots: &roots });
-        let request = serde_json::to_vec_pretty(self).map_err(|error| AgentError::damaged(&folder, error))?;
+        let configuration = self.program.configure(&identity, &Paths { client: &client, key: &key, roots: &roots })?;
         files::make_folder(&folder)?;
         files::replace(&client, chain.as_bytes())?;
-        files::replace(&roots, pem::encode(pem::CERTIFICATE, root.der()).as_bytes())?;
+        files::replace(&roots, anchors.as_bytes())?;
         files::replace(&file, configuration.as_bytes())?;
-        if let Program::Nss { database, .. } = &self.program {
-            Database::new(database, &self.name).install(store, &identity, &root, &folder)?;
+        match &self.program {
+            Program::Nss { database, .. } => Database::new(database, &self.name).install(store, &identity, &root, &folder)?,
+            Program::Vpn { .. } => swanctl::place(&folder, &key, &identity, &root)?,
+            _ => {}
         }
-        files::replace(&folder.join(REQUEST), &request)?;
+        let before = Self::all(store)?.into_iter().find(|one| one.name == self.name);
+        self.keep(store)?;
+        for one in before.iter().chain([self]) {
+            one.update_policies(store)?;
+        }
         Ok(Used { request: self.clone(), identity: identity.about.id, file })
     }
 
-    fn root(&self, store: &DeviceStore) -> Result<Certificate, AgentError> {
+    /// Keeps what is wanted until its identity is there: then [`Use::refresh`] writes it.
+    ///
+    /// # Errors
+    /// [`AgentError::Usage`], [`AgentError::Io`].
+    pub fn intend(&self, store: &DeviceStore) -> Result<(), AgentError> {
+        self.check()?;
+        files::make_folder(&folder(store, &self.name))?;
+        self.keep(store)
+    }
+
+    fn check(&self) -> Result<(), AgentError> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !(1..=64).contains(&self.name.len()) || !self.name.chars().all(allowed) {
+            return Err(AgentError::Usage("a name for this has 1 to 64 lower-case letters, digits and dashes"));
+        }
+        self.program.check()
+    }
+
+    fn keep(&self, store: &DeviceStore) -> Result<(), AgentError> {
+        let folder = folder(store, &self.name);
+        let request = serde_json::to_vec_pretty(self).map_err(|error| AgentError::damaged(&folder, error))?;
+        files::replace(&folder.join(REQUEST), &request)
+    }
+
+    fn root(&self, store: &DeviceStore, wanted: Option<&str>) -> Result<Certificate, AgentError> {
         let mut roots = store.certificates_in(Room::Root)?;
-        if let Some(wanted) = &self.root {
+        if let Some(wanted) = wanted {
             roots.retain(|one| is_called(one, wanted));
         }
         match (roots.pop(), roots.is_empty()) {
@@ -122,12 +156,16 @@ impl Use {
         Ok(found)
     }
 
-    /// Brings everything up to date, as after a renewal. One that fails leaves the others alone, and what it had as it was.
+    /// Brings everything up to date, as after a renewal. One that fails leaves the others alone, and what it had as it was; one whose identity is
+    /// still on its way is passed over.
     ///
     /// # Errors
     /// [`AgentError::Io`] when the store cannot be read.
     pub fn refresh(store: &DeviceStore, now: Timestamp) -> Result<Vec<Refreshed>, AgentError> {
-        Ok(Self::all(store)?.into_iter().map(|one| Refreshed { outcome: one.write(store, now), name: one.name }).collect())
+        let under_way = store.pendings()?;
+        let waits = |one: &Self| under_way.iter().any(|pending| Some(&pending.id) == one.select.id.as_ref());
+        let all = Self::all(store)?.into_iter().filter(|one| !waits(one));
+        Ok(all.map(|one| Refreshed { outcome: one.write(store, now), name: one.name }).collect())
     }
 
     /// Takes away what was written under a name.
@@ -135,12 +173,31 @@ impl Use {
     /// # Errors
     /// [`AgentError::UnknownId`], [`AgentError::Io`].
     pub fn remove(store: &DeviceStore, name: &str) -> Result<(), AgentError> {
-        let known = Self::all(store)?.into_iter().find(|one| one.name == name);
-        let known = known.ok_or_else(|| AgentError::UnknownId(lanyard_model::text::printable(name)))?;
+        let (known, others): (Vec<Self>, Vec<Self>) = Self::all(store)?.into_iter().partition(|one| one.name == name);
+        let known = known.into_iter().next().ok_or_else(|| AgentError::UnknownId(lanyard_model::text::printable(name)))?;
         if let Program::Nss { database, .. } = &known.program {
             Database::new(database, &known.name).remove()?;
+            // The root may be that of another one, too.
+            for other in others {
+                if matches!(&other.program, Program::Nss { database: same, .. } if same == database) {
+                    Database::new(database, &other.name).trust(&folder(store, &other.name).join(ROOTS))?;
+                }
+            }
         }
-        files::remove_folder(&folder(store, &known.name))
+        files::remove_folder(&folder(store, &known.name))?;
+        known.update_policies(store)
+    }
+
+    /// File of its program's configuration.
+    pub(super) fn configuration(&self, store: &DeviceStore) -> PathBuf {
+        folder(store, &self.name).join(self.program.file())
+    }
+
+    fn update_policies(&self, store: &DeviceStore) -> Result<(), AgentError> {
+        match &self.program {
+            Program::Nss { policies: Some(folder), .. } => Policies { folder }.write(store),
+            _ => Ok(()),
+        }
     }
 }
 

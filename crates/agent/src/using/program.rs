@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use lanyard_model::san::SubjectAltName;
 use serde::{Deserialize, Serialize};
 
-use super::choose::{Purpose, common_name};
+use super::{
+    choose::{Purpose, common_name},
+    policy, swanctl,
+};
 use crate::{error::AgentError, store::Identity};
 
 /// A program, and what it must know beside the identity.
@@ -18,6 +21,15 @@ pub enum Program {
         ssid: String,
         /// Names that the RADIUS server's certificate must have one of.
         server_names: Vec<String>,
+        /// WPA3 instead of WPA2.
+        #[serde(default)]
+        wpa3: bool,
+        /// It does not announce its name.
+        #[serde(default)]
+        hidden: bool,
+        /// Connect only when somebody asks for it.
+        #[serde(default)]
+        by_hand: bool,
     },
     /// strongSwan's `swanctl`: a VPN with IKEv2.
     Vpn {
@@ -36,6 +48,12 @@ pub enum Program {
         database: PathBuf,
         /// What the identity is for.
         purpose: Purpose,
+        /// Where Chromium is to show it without asking: patterns such as `https://[*.]example.org`.
+        #[serde(default)]
+        sites: Vec<String>,
+        /// Folder with the policies of the computer, which then say so.
+        #[serde(default)]
+        policies: Option<PathBuf>,
     },
 }
 
@@ -77,7 +95,7 @@ impl Program {
             Self::Vpn { .. } => "swanctl.conf",
             Self::Curl => "curlrc",
             Self::Mail => "smime.env",
-            Self::Nss { .. } => "nss.txt",
+            Self::Nss { .. } => "chromium-policy.json",
         }
     }
 
@@ -85,47 +103,47 @@ impl Program {
     pub(super) fn check(&self) -> Result<(), AgentError> {
         let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c));
         let fine = match self {
-            Self::Wifi { ssid, server_names } => {
+            Self::Wifi { ssid, server_names, .. } => {
                 let name = (1..=32).contains(&ssid.len()) && !ssid.chars().any(char::is_control);
                 name && !server_names.is_empty() && server_names.iter().all(|name| plain(name))
             }
             Self::Vpn { gateway, gateway_name } => plain(gateway) && plain(gateway_name),
             Self::Curl | Self::Mail => true,
-            Self::Nss { database, .. } => database.is_absolute(),
+            Self::Nss { database, sites, policies, .. } => {
+                let site =
+                    |text: &String| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:/[]*".contains(c));
+                let folder = policies.as_ref().is_none_or(|folder| folder.is_absolute() && !sites.is_empty());
+                database.is_absolute() && sites.iter().all(site) && folder
+            }
         };
         if fine { Ok(()) } else { Err(AgentError::Usage("a name is empty, too long, or has characters that no such name has")) }
     }
 
-    pub(super) fn configure(&self, identity: &Identity, paths: &Paths<'_>) -> String {
+    pub(super) fn configure(&self, identity: &Identity, paths: &Paths<'_>) -> Result<String, AgentError> {
         let Paths { client, key, roots } = paths;
         let (client, key, roots) = (client.display(), key.display(), roots.display());
-        match self {
-            Self::Wifi { ssid, server_names } => {
+        Ok(match self {
+            Self::Wifi { ssid, server_names, wpa3, hidden, by_hand } => {
                 // Hexadecimal without quotation marks takes every name.
                 let ssid = lanyard_model::text::hex(ssid.as_bytes());
                 let who = name_of(identity);
                 let servers = server_names.join(";");
+                // WPA3-Enterprise asks for SHA-256 and protected management frames.
+                let protection = if *wpa3 { "WPA-EAP-SHA256\n\tieee80211w=2" } else { "WPA-EAP" };
+                let more = [(*hidden, "\tscan_ssid=1\n"), (*by_hand, "\tdisabled=1\n")];
+                let more: String = more.iter().filter(|(wanted, _)| *wanted).map(|(_, line)| *line).collect();
                 format!(
-                    "network={{\n\tssid={ssid}\n\tkey_mgmt=WPA-EAP\n\teap=TLS\n\tidentity=\"{who}\"\n\tca_cert=\"{roots}\"\n\
+                    "network={{\n\tssid={ssid}\n\tkey_mgmt={protection}\n{more}\teap=TLS\n\tidentity=\"{who}\"\n\tca_cert=\"{roots}\"\n\
                      \tdomain_match=\"{servers}\"\n\tclient_cert=\"{client}\"\n\tprivate_key=\"{key}\"\n}}\n"
                 )
             }
-            Self::Vpn { gateway, gateway_name } => {
-                let who = name_of(identity);
-                format!(
-                    "connections {{\n  lanyard-{gateway_name} {{\n    version = 2\n    remote_addrs = {gateway}\n    vips = 0.0.0.0, ::\n\
-                     \x20   local {{\n      auth = pubkey\n      certs = {client}\n      id = \"{who}\"\n    }}\n\
-                     \x20   remote {{\n      auth = pubkey\n      cacerts = {roots}\n      id = {gateway_name}\n    }}\n\
-                     \x20   children {{\n      all {{\n        remote_ts = 0.0.0.0/0, ::/0\n      }}\n    }}\n  }}\n}}\n\
-                     secrets {{\n  private-lanyard-{gateway_name} {{\n    file = {key}\n  }}\n}}\n"
-                )
-            }
+            Self::Vpn { gateway, gateway_name } => swanctl::connection(gateway, gateway_name, &name_of(identity), paths),
             Self::Curl => format!("cert = \"{client}\"\nkey = \"{key}\"\ncacert = \"{roots}\"\n"),
-            Self::Nss { database, .. } => format!("{}\n", database.display()),
+            Self::Nss { sites, .. } => policy::document(&policy::entries(sites, identity)?),
             Self::Mail => {
                 format!("# openssl smime -sign -signer \"$SIGNER\" -inkey \"$KEY\"\nSIGNER={client}\nKEY={key}\nROOTS={roots}\n")
             }
-        }
+        })
     }
 }
 

@@ -1,12 +1,15 @@
 //! `lanyard device …`: the agent, on the device itself.
 //!
-//! Arguments and exit codes are here and, for a device under management, in [`management`]; what is printed is in [`output`]; everything else
-//! is in the room `agent`.
+//! Arguments and exit codes are here and, for a device under management, in [`management`]; [`running`] is the service; what is printed is in
+//! [`output`]; everything else is in the room `agent`.
 
+mod applying;
 mod install;
 mod management;
 mod output;
 mod protection;
+mod running;
+mod status;
 mod using;
 
 use std::{
@@ -29,12 +32,16 @@ use lanyard_agent::{
     },
     pki::name::parse as parse_name,
     scep::{self, EnrollOptions, EnrollOutcome, Progress, SessionOptions, options::fingerprint, renew::RenewOptions},
-    store::{DeviceStore, LocalId, Status},
+    store::{DeviceStore, LocalId},
+    upkeep::{self, Way},
 };
 
-use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, TrustArgs};
-use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, RunArgs, StatusArgs, SyncArgs};
+use applying::{APPLY_EXAMPLE, ApplyArgs};
+use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, OwnerArg, TrustArgs};
+use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, SyncArgs};
 use protection::{PROTECTION_EXAMPLE, Protection};
+use running::{RUN_EXAMPLE, RunArgs};
+use status::StatusArgs;
 use using::{USE_EXAMPLE, UseCommand};
 
 /// Longest challenge that is read, in octets.
@@ -77,6 +84,9 @@ pub enum DeviceCommand {
     /// Look at a file or link with certificates or keys, and install it
     #[command(after_help = INSTALL_EXAMPLE)]
     Install(Box<InstallArgs>),
+    /// Verify a signed policy ('lanyard profile export --platform linux'), show it, and do what it says
+    #[command(after_help = format!("{APPLY_EXAMPLE}\n\n{EXIT_CODES}"))]
+    Apply(Box<ApplyArgs>),
     /// Write an identity out; its key only where that was allowed
     #[command(after_help = EXPORT_EXAMPLE)]
     Export(ExportArgs),
@@ -92,10 +102,10 @@ pub enum DeviceCommand {
     /// Hold management sessions now, and renew the identity first if it is due
     #[command(after_help = format!("Example:\n  lanyard device sync --store dev1\n\n{MANAGEMENT_CODES}"))]
     Sync(SyncArgs),
-    /// Hold sessions and renew by schedule until told to stop
-    #[command(after_help = format!("Example:\n  lanyard device run --store dev1\n\n{MANAGEMENT_CODES}"))]
+    /// Hold sessions and renew by schedule until told to stop, with or without a management
+    #[command(after_help = format!("{RUN_EXAMPLE}\n\n{MANAGEMENT_CODES}"))]
     Run(RunArgs),
-    /// Tell how the device stands under management
+    /// Tell how management and identities stand, and what only you can do
     #[command(after_help = "Example:\n  lanyard device status --store dev1 --json")]
     Status(StatusArgs),
     /// Leave the management and remove what it brought
@@ -158,6 +168,12 @@ pub struct EnrollArgs {
     /// Where the key is kept, and whether it may leave
     #[arg(long, value_enum, value_name = "WHERE", default_value = "software")]
     protection: Protection,
+    /// Whose the identity becomes
+    #[arg(long, value_enum, default_value = "system", value_name = "OWNER")]
+    r#for: OwnerArg,
+    /// What to call it, beside its subject; names it in files that it is exported to
+    #[arg(long, value_name = "TEXT", value_parser = parse_name_of_identity)]
+    name: Option<String>,
     #[command(flatten)]
     talk: TalkArgs,
     #[command(flatten)]
@@ -212,7 +228,7 @@ pub struct RenewArgs {
     /// Beginning of the id
     #[arg(value_name = "ID", required_unless_present = "all")]
     id: Option<String>,
-    /// Every current identity
+    /// Every current identity that came by SCEP without a management
     #[arg(long, conflicts_with = "id")]
     all: bool,
     #[command(flatten)]
@@ -236,6 +252,7 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         | DeviceCommand::Leave(LeaveArgs { store, .. }) => store.json,
         DeviceCommand::Join(args) => args.store.json,
         DeviceCommand::Install(args) => args.store.json,
+        DeviceCommand::Apply(args) => args.store.json,
         DeviceCommand::Use(command) => command.json(),
         DeviceCommand::Export(ExportArgs { store, .. }) | DeviceCommand::Trust(TrustArgs { store, .. }) => store.json,
     };
@@ -247,13 +264,14 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Remove(args) => remove(&args),
         DeviceCommand::Renew(args) => renew(args).await,
         DeviceCommand::Install(args) => install::install(*args).await,
+        DeviceCommand::Apply(args) => applying::apply(*args).await,
         DeviceCommand::Export(args) => install::give_out(&args),
         DeviceCommand::Use(command) => using::run(command),
         DeviceCommand::Trust(args) => install::trust(&args),
         DeviceCommand::Join(args) => management::join(*args).await,
         DeviceCommand::Sync(args) => management::sync(args).await,
-        DeviceCommand::Run(args) => management::run(args).await,
-        DeviceCommand::Status(args) => management::status(&args),
+        DeviceCommand::Run(args) => running::run(args).await,
+        DeviceCommand::Status(args) => status::status(&args),
         DeviceCommand::Leave(args) => management::leave(args).await,
     };
     let code = done.unwrap_or_else(|error| {
@@ -271,6 +289,8 @@ async fn enroll(args: EnrollArgs) -> Result<u8, AgentError> {
         san: args.san,
         key_kind: args.key,
         protection: args.protection.into(),
+        owner: args.r#for.into(),
+        name: args.name,
         session: session(&args.talk)?,
         ..EnrollOptions::new(&args.scep, args.ca_fingerprint, args.subject)
     };
@@ -293,7 +313,8 @@ async fn resume(args: ResumeArgs) -> Result<u8, AgentError> {
     if ids.is_empty() {
         output::note("no request is under way");
     }
-    Ok(worst)
+    // What was to be written for programs once the certificate is there.
+    Ok(worse(worst, using::bring_up_to_date(&store, false)?))
 }
 
 async fn renew(args: RenewArgs) -> Result<u8, AgentError> {
@@ -302,8 +323,9 @@ async fn renew(args: RenewArgs) -> Result<u8, AgentError> {
     let ids: Vec<LocalId> = match &args.id {
         Some(prefix) => vec![store.find(prefix)?],
         None => {
-            let current = store.identities()?.into_iter().filter(|identity| identity.about.status == Status::Current);
-            current.map(|identity| identity.about.id).collect()
+            // What the management brought is its business, and what came in a file nobody can renew from here.
+            let own = upkeep::kept(&store, (options.session.clock)())?.into_iter().filter(|one| one.way == Way::Scep);
+            own.map(|one| one.identity.about.id).collect()
         }
     };
     let mut worst = 0;
@@ -456,6 +478,12 @@ fn parse_fingerprint(text: &str) -> Result<[u8; 32], String> {
 
 fn parse_subject(text: &str) -> Result<DistinguishedName, String> {
     parse_name(text).map_err(|error| error.to_string())
+}
+
+/// 1 to 64 characters that can be printed.
+fn parse_name_of_identity(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err("a name has 1 to 64 characters".to_owned()) }
 }
 
 fn parse_key(text: &str) -> Result<KeyKind, String> {

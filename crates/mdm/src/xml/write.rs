@@ -106,21 +106,32 @@ impl<'a> Writer<'a> {
 
     fn value(&mut self, value: &str) -> Result<(), MdmError> {
         self.out.push_str("=\"");
-        for c in value.chars() {
-            match c {
-                '"' => self.out.push_str("&quot;"),
-                // Anything else would become a blank.
-                '\t' => self.out.push_str("&#9;"),
-                '\n' => self.out.push_str("&#10;"),
-                c => self.character(c)?,
-            }
+        if is_plain(value) {
+            self.out.push_str(value);
+        } else {
+            value.chars().try_for_each(|c| self.quoted(c))?;
         }
         self.out.push('"');
         Ok(())
     }
 
     fn text(&mut self, text: &str) -> Result<(), MdmError> {
+        if is_plain(text) {
+            self.out.push_str(text);
+            return Ok(());
+        }
         text.chars().try_for_each(|c| self.character(c))
+    }
+
+    fn quoted(&mut self, c: char) -> Result<(), MdmError> {
+        match c {
+            '"' => self.out.push_str("&quot;"),
+            // Anything else would become a blank.
+            '\t' => self.out.push_str("&#9;"),
+            '\n' => self.out.push_str("&#10;"),
+            c => self.character(c)?,
+        }
+        Ok(())
     }
 
     fn character(&mut self, c: char) -> Result<(), MdmError> {
@@ -135,4 +146,9 @@ impl<'a> Writer<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a text, as nearly all of them, can be written as it is, wherever.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|octet| matches!(octet, b' '..=b'~') && !matches!(octet, b'&' | b'<' | b'>' | b'"'))
 }

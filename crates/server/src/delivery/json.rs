@@ -64,6 +64,7 @@ fn document(server: &Server, outfit: &Outfit, platform: &str) -> Value {
         "revision": outfit.revision,
         "description": outfit.description,
         "made-at": server.now().to_string(),
+        "good-until": outfit.identities.iter().map(|identity| identity.expires_at).min().map(|at| at.to_string()),
         "roots": roots.into_iter().map(encoded).collect::<Vec<_>>(),
         "intermediates": others.into_iter().map(encoded).collect::<Vec<_>>(),
         "scep": identities.collect::<Vec<_>>(),

@@ -1,6 +1,12 @@
 //! What a policy means for one device, whatever platform it is of: certificates, identities with their challenges, networks, accounts.
 
-use lanyard_model::{name::DistinguishedName, san::SubjectAltName, secret::SecretText, template::Usages, time::Span};
+use lanyard_model::{
+    name::DistinguishedName,
+    san::SubjectAltName,
+    secret::SecretText,
+    template::Usages,
+    time::{Span, Timestamp},
+};
 use lanyard_pki::certificate::Certificate;
 
 /// Everything for one device.
@@ -29,6 +35,8 @@ pub struct Identity {
     pub url: String,
     /// Permission for exactly this, and for one request.
     pub challenge: SecretText,
+    /// When that permission ends.
+    pub expires_at: Timestamp,
     /// Subject to ask for.
     pub subject: DistinguishedName,
     /// Alternative names to ask for.

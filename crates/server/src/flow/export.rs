@@ -8,7 +8,7 @@ use lanyard_model::{
     id::{DeviceId, ProfileName, UserName},
     key::KeyKind,
     secret::SecretText,
-    time::Span,
+    time::{Span, Timestamp},
 };
 use lanyard_pki::certificate::Certificate;
 use lanyard_ra::{
@@ -138,7 +138,7 @@ pub fn one_identity(server: &Server, made: NewChallenge) -> Result<Vec<u8>, Serv
     let template = made.binding.template.to_string();
     let url = format!("{}/scep/{}", server.config.url, made.binding.profile);
     let (retries, retry_delay) = (10, Span::from_secs(30));
-    let identity = identity(server, &template, url, (made.text, &made.binding), (retries, retry_delay, false))?;
+    let identity = identity(server, &template, url, (made.text, made.expires_at, &made.binding), (retries, retry_delay, false))?;
     let outfit = Outfit {
         name: format!("identity-{template}"),
         revision: 1,
@@ -165,14 +165,20 @@ fn fetched(server: &Server, scep: &Scep, made: NewChallenge) -> Result<Identity,
         .templates
         .find(&scep.template)
         .is_some_and(|template| template.key_protection == lanyard_model::template::KeyProtection::SoftwareExportable);
-    identity(server, &scep.name, url, (made.text, &made.binding), (scep.retry_count, scep.retry_delay, exportable))
+    identity(
+        server,
+        &scep.name,
+        url,
+        (made.text, made.expires_at, &made.binding),
+        (scep.retry_count, scep.retry_delay, exportable),
+    )
 }
 
 fn identity(
     server: &Server,
     name: &str,
     url: String,
-    (challenge, binding): (SecretText, &Binding),
+    (challenge, expires_at, binding): (SecretText, Timestamp, &Binding),
     (retries, retry_delay, exportable): (u32, Span, bool),
 ) -> Result<Identity, ServerError> {
     let KeyKind::Rsa(bits) = binding.key else {
@@ -184,7 +190,8 @@ fn identity(
     let issuer = server.keyring.get().authority(&issuer)?.certificate().clone();
     let (subject, san, usages) = (binding.subject.clone(), binding.san.clone(), binding.usages.clone());
     let name = name.to_owned();
-    Ok(Identity { name, url, challenge, subject, san, bits: bits.into(), usages, issuer, retries, retry_delay, exportable })
+    let bits = bits.into();
+    Ok(Identity { name, url, challenge, expires_at, subject, san, bits, usages, issuer, retries, retry_delay, exportable })
 }
 
 /// The roots of a network's servers.

@@ -398,6 +398,15 @@ async fn save_kept(
         ..server.event(AuditKind::JobQueued, by)
     };
     let session = kept.seal(&key)?;
-    let step = SessionStep { enrollment: enrollment.id, seen, session, jobs, change: None, inventory: None, audit: vec![audit] };
+    let step = SessionStep {
+        enrollment: enrollment.id,
+        seen,
+        session,
+        jobs,
+        change: None,
+        inventory: None,
+        audit: vec![audit],
+        lasting: true,
+    };
     Ok(server.store.save_session_step(step).await?)
 }

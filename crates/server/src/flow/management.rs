@@ -73,6 +73,8 @@ pub(super) struct Desk<'a> {
     /// Jobs that were made or changed.
     pub(super) dirty: Vec<JobId>,
     pub(super) audit: Vec<AuditEvent>,
+    /// A challenge was made for the device.
+    minted: bool,
 }
 
 /// Answers a message of whoever showed this certificate (DER).
@@ -87,7 +89,7 @@ pub async fn message(server: &Server, certificate: &[u8], octets: &[u8]) -> Resu
     };
     let fingerprint = sha256(certificate);
     for _ in 0..TRIES {
-        if let Some(reply) = attempt(server, fingerprint, &message).await? {
+        if let Some(reply) = attempt(server, fingerprint, &message, sha256(octets)).await? {
             return Ok(reply);
         }
     }
@@ -95,7 +97,12 @@ pub async fn message(server: &Server, certificate: &[u8], octets: &[u8]) -> Resu
 }
 
 /// One try; nothing when the record changed meanwhile.
-async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Result<Option<Reply>, ServerError> {
+async fn attempt(
+    server: &Server,
+    fingerprint: [u8; 32],
+    message: &SyncMl,
+    digest: [u8; 32],
+) -> Result<Option<Reply>, ServerError> {
     let now = server.now();
     let found = server.store.find_enrollment_by_certificate(fingerprint).await?;
     let Some((enrollment, version)) = found else {
@@ -118,8 +125,19 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
         let stored = StoredJob::open(&key, &record)?;
         queue.push(Queued { record, stored });
     }
-    let mut desk =
-        Desk { server, key, now, enrollment, version, changed: false, kept, queue, dirty: Vec::new(), audit: Vec::new() };
+    let mut desk = Desk {
+        server,
+        key,
+        now,
+        enrollment,
+        version,
+        changed: false,
+        kept,
+        queue,
+        dirty: Vec::new(),
+        audit: Vec::new(),
+        minted: false,
+    };
     if is_first(desk.kept.session.as_ref(), message) && message.header.source.loc_uri == desk.enrollment.client {
         desk.enrollment.seen_at = Some(now);
         desk.changed = true;
@@ -127,7 +145,7 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
         let actions = plan::actions(&mut desk).await?;
         desk.carry_out(actions)?;
     }
-    desk.answer(message, seen).await
+    desk.answer(message, digest, seen).await
 }
 
 /// Whether a message begins a session, as far as can be said before it is read.
@@ -234,7 +252,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    async fn answer(mut self, message: &SyncMl, seen: Option<u64>) -> Result<Option<Reply>, ServerError> {
+    async fn answer(mut self, message: &SyncMl, digest: [u8; 32], seen: Option<u64>) -> Result<Option<Reply>, ServerError> {
         let credentials = self.credentials()?;
         let items: Vec<_> = self
             .queue
@@ -250,6 +268,7 @@ impl Desk<'_> {
             server_url: &target,
             queue: &items,
             limits: Limits::default(),
+            digest,
             fresh_nonce: random()?,
             now: self.now,
         };
@@ -301,6 +320,7 @@ impl Desk<'_> {
         };
         let (id, text) = plan::fill(self.server, &self.enrollment, &job.stored, wanted.what).await?;
         job.stored.challenges.push(id);
+        self.minted = true;
         self.dirty.push(job.record.id);
         Ok(text.expose().to_owned())
     }
@@ -331,8 +351,16 @@ impl Desk<'_> {
             change: self.changed.then(|| EnrollmentChange { enrollment: self.enrollment.clone(), seen: Some(self.version) }),
             inventory: inventory.map(|text| (self.now, text)),
             audit: self.audit.clone(),
+            lasting: self.is_lasting(effects),
         };
         Ok(self.server.store.save_session_step(step).await?)
+    }
+
+    /// Whether a message led to more than a question that is asked again, and an answer that the device gives again: a job that ended, a
+    /// challenge given out, anything audited.
+    fn is_lasting(&self, effects: &Effects) -> bool {
+        let ended = |job: &Queued| self.dirty.contains(&job.record.id) && job.record.state.is_over();
+        self.minted || effects.inventory.is_some() || !self.audit.is_empty() || self.queue.iter().any(ended)
     }
 
     /// What follows once everything is stored. None of it is lost when it fails: the hourly look at the fleet does it again.

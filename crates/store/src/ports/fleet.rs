@@ -51,6 +51,9 @@ pub struct SessionStep {
     pub inventory: Option<(Timestamp, String)>,
     /// Audit events.
     pub audit: Vec<AuditEvent>,
+    /// Whether somebody relies on it. If not, a power cut may take it back until something that is relied on is saved after it, and the device
+    /// tells it again; a process that is killed never does.
+    pub lasting: bool,
 }
 
 /// Managed devices.

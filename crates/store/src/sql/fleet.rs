@@ -10,6 +10,7 @@ use lanyard_model::{
 };
 
 use super::{
+    connection::Flush,
     database::Database,
     tx::{Applied, Tx},
     value::{Row, Value, args},
@@ -120,7 +121,8 @@ impl FleetStore for Database {
 
     async fn save_session_step(&self, step: SessionStep) -> Result<bool> {
         let object = step.enrollment.to_string().into_bytes();
-        self.write_on(object.into(), move |tx| save_step(tx, step.clone()).boxed()).await
+        let flush = if step.lasting { Flush::Now } else { Flush::WithNext };
+        self.write_until(object.into(), flush, move |tx| save_step(tx, step.clone()).boxed()).await
     }
 
     async fn save_jobs(&self, jobs: Vec<JobRecord>, audit: Vec<AuditEvent>) -> Result<()> {

@@ -6,7 +6,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Duration,
 };
 
@@ -109,26 +109,15 @@ impl Turns {
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
-    /// Rows of a quick read by a caller alone, on the writer's connection; `None` when others are at work or somebody writes. A connection that
-    /// only reads forgets all it has in memory after every commit of another.
-    pub(crate) fn read(self: &Arc<Self>, sql: &'static str, args: &[Value]) -> Option<Done<Vec<Row>>> {
-        if self.callers.at_work() > 1 {
-            return None;
-        }
-        {
-            let mut state = self.state();
-            if state.led || state.closed {
-                return None;
-            }
-            state.led = true;
-        }
-        let lead = Lead(Some(Arc::clone(self)));
-        let rows = {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.as_mut().and_then(|writer| writer.read(sql, args))
+    /// Rows of a quick read on the writer's connection; `None` while that is in use. A connection that only reads forgets all it has in memory
+    /// after every commit of another.
+    pub(crate) fn read(&self, sql: &'static str, args: &[Value]) -> Option<Done<Vec<Row>>> {
+        let mut writer = match self.writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
         };
-        drop(lead);
-        rows
+        writer.as_mut().and_then(|writer| writer.read(sql, args))
     }
 
     /// Waits a moment for further jobs when several callers are at work: one commit for all of them costs hardly more than for one. A

@@ -125,6 +125,7 @@ pub async fn a_message_changes_all_or_nothing(engine: &dyn Engine) {
         }),
         inventory: Some((sample::NOW, "{}".to_owned())),
         audit: vec![sample::event(AuditKind::JobEnded, None)],
+        lasting: seen.is_none(),
     };
     assert!(!store.save_session_step(step(None, 7)).await.unwrap(), "the enrolment was changed by somebody else");
     assert_eq!(store.load_session(one.id).await.unwrap(), None);

@@ -26,18 +26,49 @@ pub struct Chromium {
     _child: Child,
 }
 
+/// Whose browser it is. With one of these it believes only certificates that verify, and finds every host on this computer.
+#[derive(Debug, Clone, Copy)]
+pub struct Seat<'a> {
+    /// The person's home, with the NSS database.
+    pub home: &'a Path,
+    /// What the browser finds as `/etc/chromium`, with `policies/managed` in it.
+    pub computer: &'a Path,
+}
+
 impl Chromium {
     /// A browser with or without scripts, of this size, that believes any certificate.
     ///
     /// # Panics
     /// When it does not start.
-    pub async fn start(scripts: bool, (width, height): (u32, u32)) -> Self {
+    pub async fn start(scripts: bool, size: (u32, u32)) -> Self {
+        Self::start_as(scripts, size, None).await
+    }
+
+    /// The browser of a person.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_at(seat: Seat<'_>) -> Self {
+        Self::start_as(true, (1280, 900), Some(seat)).await
+    }
+
+    async fn start_as(scripts: bool, (width, height): (u32, u32), seat: Option<Seat<'_>>) -> Self {
         let (driver, browser) = (program("chromedriver", "chromium-driver"), program("chromium", "chromium"));
         let folder = tempfile::Builder::new().prefix("lanyard-chromium-").tempdir().unwrap();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let log = fs::File::create(folder.path().join("log")).unwrap();
-        let mut command = Command::new(driver);
-        command.arg(format!("--port={port}")).env("HOME", folder.path()).stdin(Stdio::null());
+        let mut command = match seat {
+            None => Command::new(driver),
+            Some(seat) => {
+                // A view of the files of its own, in which the policies are those of the test.
+                let mut command = Command::new(program("unshare", "util-linux"));
+                command.args(["--user", "--map-root-user", "--mount", "sh", "-euc"]);
+                command.args(["mount --bind \"$0\" /etc/chromium; exec \"$@\""]).arg(seat.computer).arg(driver);
+                command
+            }
+        };
+        let home = seat.map_or(folder.path(), |seat| seat.home);
+        command.arg(format!("--port={port}")).env("HOME", home).stdin(Stdio::null());
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true).spawn().unwrap();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         until("the browser's driver to listen", || async move { tokio::net::TcpStream::connect(address).await.ok() }).await;
@@ -48,7 +79,7 @@ impl Chromium {
         if !scripts {
             preferences["profile.managed_default_content_settings.javascript"] = json!(2);
         }
-        let arguments = [
+        let mut arguments = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".to_owned(),
             "--disable-gpu".to_owned(),
@@ -59,8 +90,11 @@ impl Chromium {
             format!("--window-size={width},{height}"),
             format!("--user-data-dir={}", chromium.folder.path().join("profile").display()),
         ];
+        if seat.is_some() {
+            arguments.push("--host-resolver-rules=MAP * 127.0.0.1".to_owned());
+        }
         let wanted = json!({ "capabilities": { "alwaysMatch": { "timeouts": { "implicit": 5000 },
-            "acceptInsecureCerts": true,
+            "acceptInsecureCerts": seat.is_none(),
             "goog:chromeOptions": { "binary": browser, "args": arguments, "prefs": preferences },
         } } });
         let made = chromium.call("POST", "/session", &wanted).await;

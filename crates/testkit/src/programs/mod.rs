@@ -1,6 +1,7 @@
 //! Drivers of third-party programs. A program that is not there fails the test and names its package; nothing is ever skipped.
 
 pub mod certmonger;
+pub mod charon;
 pub mod chromium;
 pub mod exim;
 pub mod faketime;

@@ -6,6 +6,7 @@ mod architecture;
 mod bars;
 mod clients;
 mod delivery;
+mod device;
 mod directory;
 mod documents;
 mod enrolment;

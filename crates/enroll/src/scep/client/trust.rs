@@ -82,7 +82,8 @@ const REGISTRATION: [ExtendedKeyUsage; 2] =
 
 /// Whether an end-entity certificate can be that of the registration authority. GetCACert is not authenticated: the holder of any device
 /// certificate of the same CA could offer his own, so one made for another purpose, such as clientAuth, is not believed.
-fn may_register(certificate: &Certificate) -> bool {
+#[must_use]
+pub fn may_register(certificate: &Certificate) -> bool {
     let Ok(extensions) = certificate.extensions() else { return false };
     match extension::find(&extensions, oids::EXTENDED_KEY_USAGE) {
         None => true,

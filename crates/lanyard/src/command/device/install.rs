@@ -45,6 +45,15 @@ pub enum OwnerArg {
     System,
 }
 
+impl From<OwnerArg> for Owner {
+    fn from(owner: OwnerArg) -> Self {
+        match owner {
+            OwnerArg::User => Self::User,
+            OwnerArg::System => Self::System,
+        }
+    }
+}
+
 /// `lanyard device install`.
 #[derive(Debug, Args)]
 pub struct InstallArgs {
@@ -167,10 +176,7 @@ fn unlock(octets: &[u8], file: Option<&Path>, store: &DeviceStore, now: Timestam
 
 /// What the person agrees to. Roots need a yes of their own.
 fn consent(args: &InstallArgs, review: &Review) -> Result<Consent, AgentError> {
-    let owner = match args.r#for {
-        OwnerArg::User => Owner::User,
-        OwnerArg::System => Owner::System,
-    };
+    let owner = args.r#for.into();
     let mut consent = Consent { roots: args.trust_roots, exportable: args.exportable, owner };
     if args.yes {
         return Ok(consent);
@@ -189,7 +195,7 @@ fn consent(args: &InstallArgs, review: &Review) -> Result<Consent, AgentError> {
     Ok(consent)
 }
 
-fn ask(question: &str) -> Result<bool, AgentError> {
+pub(super) fn ask(question: &str) -> Result<bool, AgentError> {
     if !io::stdin().is_terminal() {
         return Err(AgentError::NotAgreed("nobody can be asked here"));
     }

@@ -1,31 +1,24 @@
-//! `lanyard device join|sync|run|status|leave`: a device under management.
+//! `lanyard device join|sync|leave`: a device under management.
 
-use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use lanyard_agent::{
     error::AgentError,
-    mdm::{self, Account, EnrollmentType, Enrolment, JoinCredential, JoinOptions, RenewalProof, Synced, sync::next_session},
-    model::time::{Span, Timestamp},
+    mdm::{self, EnrollmentType, Enrolment, JoinCredential, JoinOptions, RenewalProof, Synced},
+    model::time::Timestamp,
     scep::options::Clock,
     store::DeviceStore,
 };
 use serde_json::json;
 
-use super::{FAILED, StoreArgs, open, output, parse_period, read_secret, using::bring_up_to_date};
-use crate::print::fields;
+use super::{FAILED, StoreArgs, open, output, read_secret, using::bring_up_to_date};
 
 pub(super) const JOIN_EXAMPLE: &str = "Examples:
   lanyard device join https://mdm.example.org --user user1@example.org --store dev1
   lanyard device join --user user1@example.org        (the server is enterpriseenrollment.example.org)";
 pub(super) const MANAGEMENT_CODES: &str =
     "Exit codes: 0 done; 1 local, transport or verification error, or refused by the server; 2 usage.";
-
-/// How long `run` waits after a failure, at first and at most, in seconds.
-const PAUSE: i64 = 60;
-const MOST_PAUSE: i64 = 3600;
-/// How long a session may still take when the program is to stop.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Whose identity the enrolment is.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -70,23 +63,6 @@ pub struct SyncArgs {
     /// Renew the identity now, with the user's password: a file, or - for standard input
     #[arg(long, value_name = "FILE")]
     renew_with_password_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) store: StoreArgs,
-}
-
-/// `lanyard device run`.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// How often to look whether something is due
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_period)]
-    look: Duration,
-    #[command(flatten)]
-    pub(super) store: StoreArgs,
-}
-
-/// `lanyard device status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
     #[command(flatten)]
     pub(super) store: StoreArgs,
 }
@@ -155,7 +131,11 @@ pub(super) async fn sync(args: SyncArgs) -> Result<u8, AgentError> {
 
 /// Renews the identity if it is time or a password was given, and holds sessions. A renewal that fails keeps nobody from a session. With
 /// `fetched` it renews the certificates that are due, too, without waiting for the management to replace them.
-async fn renew_and_sync(store: &DeviceStore, proof: Option<RenewalProof>, fetched: bool) -> Result<Synced, AgentError> {
+pub(super) async fn renew_and_sync(
+    store: &DeviceStore,
+    proof: Option<RenewalProof>,
+    fetched: bool,
+) -> Result<Synced, AgentError> {
     store.joined()?;
     let waiting = store.clone();
     let turn = tokio::task::spawn_blocking(move || waiting.turn_to_work()).await;
@@ -197,135 +177,6 @@ async fn renew(store: &DeviceStore, proof: RenewalProof, now: Timestamp) -> Resu
     }
 }
 
-pub(super) async fn run(args: RunArgs) -> Result<u8, AgentError> {
-    let store = open(&args.store)?;
-    store.joined()?;
-    let _turn = store.turn_to_run()?;
-    let mut stop = pin!(stop_signal());
-    let mut failures = Failures::default();
-    output::note("keeping the schedule of this device; end it with SIGTERM");
-    loop {
-        let account = store.joined()?;
-        let now = clock()();
-        if failures.may_try(now) && is_due(&store, &account, now)? {
-            let mut work = pin!(renew_and_sync(&store, None, true));
-            let done = tokio::select! {
-                done = &mut work => done,
-                () = &mut stop => {
-                    // What was begun is brought to its end, if that does not take long: half a session helps nobody.
-                    let _ = tokio::time::timeout(FAREWELL, work).await;
-                    return Ok(0);
-                }
-            };
-            match done {
-                Ok(synced) => {
-                    print_synced(&synced, args.store.json);
-                    if synced.left {
-                        return Ok(0);
-                    }
-                    failures = Failures::default();
-                }
-                Err(error) => {
-                    output::error(&error, args.store.json);
-                    failures.note(clock()());
-                }
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(args.look) => {}
-            () = &mut stop => return Ok(0),
-        }
-    }
-}
-
-/// Whether the device has something to do: its first session, the next of its schedule, its identity, or a certificate.
-fn is_due(store: &DeviceStore, account: &Account, now: Timestamp) -> Result<bool, AgentError> {
-    let not_after = store.identity(&account.identity)?.about.not_after;
-    let identity = account.renewal.automatic && account.is_renewal_due(not_after, now);
-    Ok(account.synced_at.is_none() || now >= next_session(account) || identity)
-}
-
-/// Failures one after another. The waits are told by the clock on the wall, so that a device that slept tries when it wakes.
-#[derive(Default)]
-struct Failures {
-    count: u32,
-    last: Option<Timestamp>,
-}
-
-impl Failures {
-    fn may_try(&self, now: Timestamp) -> bool {
-        // A clock that was set back must not keep the device waiting.
-        self.last.is_none_or(|last| now < last || now >= last + Span::from_secs(self.pause()))
-    }
-
-    fn pause(&self) -> i64 {
-        (PAUSE << self.count.saturating_sub(1).min(10)).min(MOST_PAUSE)
-    }
-
-    fn note(&mut self, now: Timestamp) {
-        self.count = self.count.saturating_add(1);
-        self.last = Some(now);
-        output::note(&format!("trying again in {} s", self.pause()));
-    }
-}
-
-/// Ends when somebody wants the program to stop.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
-}
-
-pub(super) fn status(args: &StatusArgs) -> Result<u8, AgentError> {
-    let store = open(&args.store)?;
-    let (account, identity) = store.joined_with_identity()?;
-    let not_after = identity.about.not_after;
-    if args.store.json {
-        output::print_json(&json!({
-            "server": account.server_url,
-            "user": account.user,
-            "device": account.device_id,
-            "identity": account.identity,
-            "subject": identity.about.subject,
-            "not_after": not_after.to_string(),
-            "renews_from": account.renews_from(not_after).to_string(),
-            "renews_automatically": account.renewal.automatic,
-            "last_renewal_error": account.renewal.error,
-            "last_session": account.synced_at.map(|at| at.to_string()),
-            "next_session": next_session(&account).to_string(),
-            "held_requests": account.requests.len(),
-        }));
-        return Ok(0);
-    }
-    fields(&rows(&account, &identity.about.subject, not_after));
-    Ok(0)
-}
-
-fn rows(account: &Account, subject: &str, not_after: Timestamp) -> Vec<(&'static str, Option<String>)> {
-    let renewal = if account.renewal.automatic { "by itself" } else { "with the user's password" };
-    let error = match account.renewal.error {
-        0 => "none".to_owned(),
-        code => format!("{code:#010x}"),
-    };
-    let pairs = [
-        ("server", account.server_url.clone()),
-        ("user", account.user.clone()),
-        ("device", account.device_id.clone()),
-        ("identity", format!("{} {subject}", account.identity)),
-        ("valid until", not_after.to_string()),
-        ("renewed", format!("{renewal}, from {}", account.renews_from(not_after))),
-        ("last renewal error", error),
-        ("last session", account.synced_at.map_or_else(|| "none yet".to_owned(), |at| at.to_string())),
-        ("next session", next_session(account).to_string()),
-    ];
-    pairs.into_iter().map(|(name, value)| (name, Some(value))).collect()
-}
-
 pub(super) async fn leave(args: LeaveArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
     store.joined()?;
@@ -342,7 +193,7 @@ pub(super) async fn leave(args: LeaveArgs) -> Result<u8, AgentError> {
     Ok(0)
 }
 
-fn print_synced(synced: &Synced, as_json: bool) {
+pub(super) fn print_synced(synced: &Synced, as_json: bool) {
     let enrolments: Vec<(&str, &str, &str)> = synced
         .enrolments
         .iter()
@@ -379,7 +230,7 @@ fn host_name() -> String {
     if name.is_empty() { "device".to_owned() } else { name.to_owned() }
 }
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Arc::new(|| {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -183,6 +183,7 @@ pub(super) fn identity(store: &DeviceStore, identity: &Identity, as_json: bool) 
         ("request", about.request_id.clone().unwrap_or_else(|| "-".into())),
         ("renews", predecessor),
         ("owner", about.owner.to_string()),
+        ("name", about.name.as_deref().map(printable).unwrap_or_default()),
         ("exportable", if about.exportable { "yes" } else { "no" }.to_owned()),
         ("files", store.identity_folder(&about.id).display().to_string()),
     ]);
@@ -302,19 +303,19 @@ fn files_json(store: &DeviceStore, id: &LocalId) -> Value {
     })
 }
 
-fn add(value: &mut Value, key: &str, member: Value) {
+pub(super) fn add(value: &mut Value, key: &str, member: Value) {
     if let Some(object) = value.as_object_mut() {
         object.insert(key.to_owned(), member);
     }
 }
 
-fn rows(rows: &[(&str, String)]) {
+pub(super) fn rows(rows: &[(&str, String)]) {
     for (name, value) in rows {
         line(&format!("{name:<12} {}", if value.is_empty() { "-" } else { value }));
     }
 }
 
-fn print_table<const N: usize>(table: &[[String; N]]) {
+pub(super) fn print_table<const N: usize>(table: &[[String; N]]) {
     let mut widths = [0; N];
     for row in table {
         for (width, cell) in widths.iter_mut().zip(row) {

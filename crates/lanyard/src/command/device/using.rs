@@ -16,6 +16,7 @@ use super::{FAILED, StoreArgs, open, output};
 pub(super) const USE_EXAMPLE: &str = "Examples:
   lanyard device use wifi --ssid Office --server-name radius.example.org --issuer 'Example Issuing CA'
   lanyard device use curl && curl --config ~/.local/share/lanyard/device/use/curl/curlrc https://intranet.example.org
+  lanyard device use browser --site 'https://[*.]example.org'
   lanyard device use list";
 
 /// For which program.
@@ -67,6 +68,12 @@ pub struct WifiArgs {
     /// Name that the RADIUS server's certificate must have; may be repeated
     #[arg(long, value_name = "HOST", required = true)]
     server_name: Vec<String>,
+    /// The network is protected by WPA3 instead of WPA2
+    #[arg(long)]
+    wpa3: bool,
+    /// The network does not announce its name
+    #[arg(long)]
+    hidden: bool,
     #[command(flatten)]
     select: SelectArgs,
 }
@@ -93,6 +100,12 @@ pub struct BrowserArgs {
     /// For mail instead of for web pages
     #[arg(long)]
     mail: bool,
+    /// Where Chromium shows this certificate without asking, such as https://[*.]example.org; may be repeated
+    #[arg(long, value_name = "PATTERN", conflicts_with = "mail")]
+    site: Vec<String>,
+    /// Folder of the computer's policies, where that is then said for every user: /etc/chromium/policies/managed
+    #[arg(long, value_name = "DIR", requires = "site")]
+    policies: Option<PathBuf>,
     #[command(flatten)]
     select: SelectArgs,
 }
@@ -131,9 +144,10 @@ impl UseCommand {
 /// Runs it.
 pub(super) fn run(command: UseCommand) -> Result<u8, AgentError> {
     match command {
-        UseCommand::Wifi(WifiArgs { ssid, server_name, select }) => {
+        UseCommand::Wifi(WifiArgs { ssid, server_name, wpa3, hidden, select }) => {
             let fallback = word(&format!("wifi-{ssid}"));
-            write(Program::Wifi { ssid, server_names: server_name }, select, fallback)
+            let program = Program::Wifi { ssid, server_names: server_name, wpa3, hidden, by_hand: false };
+            write(program, select, fallback)
         }
         UseCommand::Vpn(VpnArgs { gateway, gateway_name, select }) => {
             let fallback = word(&format!("vpn-{gateway}"));
@@ -142,12 +156,14 @@ pub(super) fn run(command: UseCommand) -> Result<u8, AgentError> {
         }
         UseCommand::Curl(PlainArgs { select }) => write(Program::Curl, select, "curl".into()),
         UseCommand::Mail(PlainArgs { select }) => write(Program::Mail, select, "mail".into()),
-        UseCommand::Browser(BrowserArgs { database, mail, select }) => {
+        UseCommand::Browser(BrowserArgs { database, mail, site, policies, select }) => {
             let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pki/nssdb"));
             let database = database.or_else(home).ok_or(AgentError::Usage("say by --database where it is"))?;
-            let database = std::path::absolute(&database).map_err(AgentError::io("finding", &database))?;
+            let absolute = |path: PathBuf| std::path::absolute(&path).map_err(AgentError::io("finding", &path));
+            let (database, policies) = (absolute(database)?, policies.map(absolute).transpose()?);
             let purpose = if mail { Purpose::Mail } else { Purpose::ClientAuth };
-            write(Program::Nss { database, purpose }, select, if mail { "browser-mail" } else { "browser" }.into())
+            let program = Program::Nss { database, purpose, sites: site, policies };
+            write(program, select, if mail { "browser-mail" } else { "browser" }.into())
         }
         UseCommand::List(args) => list(&args),
         UseCommand::Refresh(args) => refresh(&args),
@@ -169,7 +185,8 @@ fn write(program: Program, select: SelectArgs, fallback: String) -> Result<u8, A
     let store = open(&select.store)?;
     let id = select.id.as_deref().map(|prefix| store.find(prefix)).transpose()?;
     let choice = Select { purpose: program.purpose(), issuer: select.issuer, id };
-    let request = Use { name: select.name.unwrap_or(fallback), program, select: choice, root: select.root };
+    let request =
+        Use { name: select.name.unwrap_or(fallback), program, select: choice, root: select.root, further_roots: Vec::new() };
     let used = request.write(&store, now())?;
     if select.store.json {
         output::print_json(&described(&used));

@@ -7,12 +7,18 @@ use std::{
 };
 
 use lanyard_testkit::{
-    programs::{freeradius::FreeRadius, openssl::openssl, program, run},
+    programs::{
+        charon::{GATEWAY, Gateway},
+        chromium::{Chromium, Seat},
+        freeradius::FreeRadius,
+        openssl::openssl,
+        program, run,
+    },
     temporary,
     wait::until,
 };
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::{device, device_json};
 
@@ -91,17 +97,23 @@ async fn of_three_certificates_the_right_one_gets_into_the_network_and_only_by_t
     }
 }
 
+/// A server with the certificate of `server`, whose page tells who its client is; its port.
+async fn serve(folder: &Path, arguments: &[&str]) -> (Child, u16) {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let mut server = Command::new(program("openssl", "openssl"));
+    server.current_dir(folder).args(["s_server", "-www", "-cert", "server.pem", "-key", "server.key"]).args(arguments);
+    server.args(["-accept", &format!("127.0.0.1:{port}")]);
+    let child = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    until("the server to listen", || async move { std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(drop) })
+        .await;
+    (child, port)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn curl_shows_the_certificate_that_was_chosen() {
     let (folder, store) = place().await;
     let config = file(&store, &["use", "curl", "--issuer", "home", "--root", "home"]).await;
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let mut server = Command::new(program("openssl", "openssl"));
-    server.current_dir(folder.path()).args(["s_server", "-www", "-cert", "server.pem", "-key", "server.key"]);
-    server.args(["-CAfile", "home.pem", "-Verify", "2", "-verify_return_error", "-accept", &format!("127.0.0.1:{port}")]);
-    let _server = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
-    until("the server to listen", || async move { std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(drop) })
-        .await;
+    let (_server, port) = serve(folder.path(), &["-CAfile", "home.pem", "-Verify", "2", "-verify_return_error"]).await;
     let url = format!("https://radius.example.org:{port}/");
     let resolve = format!("radius.example.org:{port}:127.0.0.1");
     let mut curl = Command::new(program("curl", "curl"));
@@ -157,4 +169,91 @@ async fn browsers_get_the_right_identity_into_their_database_and_out_again() {
     device(&kept, &["install", &file, "--passphrase-file", &pass, "--yes", "--trust-roots"]).await.good();
     let refused = device(&kept, &arguments).await;
     assert!(!refused.success && refused.output.contains("agent.not-exportable"), "{}", refused.output);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_shows_the_certificate_that_was_chosen_for_a_site_and_none_after_removal() {
+    let (folder, store) = place().await;
+    let (home, computer) = (folder.path().join("home-of-user1"), folder.path().join("chromium"));
+    let (database, policies) = (home.join(".pki/nssdb").display().to_string(), computer.join("policies/managed"));
+    std::fs::create_dir_all(&computer).unwrap();
+    std::fs::create_dir(&home).unwrap();
+    // Two identities in the browser, and a server that would take either; each site is to see its own.
+    let folders = policies.display().to_string();
+    let used = |issuer: &'static str, site: &'static str| {
+        let (store, database, folders) = (store.clone(), database.clone(), folders.clone());
+        async move {
+            let wanted = ["use", "browser", "--database", &database, "--policies", &folders, "--site", site];
+            device(&store, &[&wanted[..], &["--issuer", issuer, "--root", "home", "--name", issuer]].concat()).await.good()
+        }
+    };
+    used("away", "https://other.example.org").await;
+    used("home", "https://radius.example.org").await;
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    std::fs::write(folder.path().join("both.pem"), read("home.pem") + &read("away.pem")).unwrap();
+    let (_server, port) = serve(folder.path(), &["-CAfile", "both.pem", "-verify", "2"]).await;
+    let shown = async || {
+        let browser = Chromium::start_at(Seat { home: &home, computer: &computer }).await;
+        browser.open(&format!("https://radius.example.org:{port}/")).await;
+        let page = browser.text("body").await;
+        browser.close().await;
+        page
+    };
+    let named = |page: &str, name: &str| page.contains(&format!("CN = {name}")) || page.contains(&format!("CN={name}"));
+    let page = shown().await;
+    assert!(named(&page, "network") && !named(&page, "elsewhere"), "{page}");
+    // The same two, the other way round.
+    used("home", "https://other.example.org").await;
+    used("away", "https://radius.example.org").await;
+    let page = shown().await;
+    assert!(named(&page, "elsewhere") && !named(&page, "network"), "{page}");
+
+    device(&store, &["use", "remove", "away"]).await.good();
+    assert!(policies.join("lanyard-certificates.json").exists(), "the other one still wants it");
+    let mut roots = Command::new(program("certutil", "libnss3-tools"));
+    let roots = run(roots.args(["-L", "-d", &format!("sql:{database}")])).await.good();
+    assert!(roots.contains("CT,C,"), "the root is that of the other one, too: {roots}");
+    device(&store, &["use", "remove", "home"]).await.good();
+    assert_eq!(std::fs::read_dir(&policies).unwrap().count(), 0, "nothing is left");
+    // Without its root the server would not be believed, so it is put back for this look.
+    let mut trust = Command::new(program("certutil", "libnss3-tools"));
+    trust.args(["-A", "-n", "home", "-t", "CT,,", "-i", "home.pem", "-d", &format!("sql:{database}")]);
+    run(trust.current_dir(folder.path())).await.good();
+    let page = shown().await;
+    assert!(page.contains("no client certificate available"), "{page}");
+
+    for bad in ["https://a\"b", "", "https://a b"] {
+        let wanted = ["use", "browser", "--database", &database, "--site", bad, "--issuer", "home", "--root", "home"];
+        let refused = device(&store, &wanted).await;
+        assert!(!refused.success && refused.output.contains("agent.usage"), "{}", refused.output);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strongswan_opens_a_tunnel_with_the_certificate_that_was_chosen_and_only_to_the_right_gateway() {
+    let (folder, store) = place().await;
+    let path = |name: &str| folder.path().join(name);
+    let vpn = ["use", "vpn", "--gateway", GATEWAY, "--gateway-name", "radius.example.org", "--root", "home"];
+    let config = file(&store, &[&vpn[..], &["--issuer", "home"]].concat()).await;
+    let (chosen, child) = (config.parent().unwrap(), "lanyard-radius-example-org");
+    assert!(std::fs::symlink_metadata(chosen.join("private/key.pem")).unwrap().is_symlink(), "the key is not copied");
+    let gateway = Gateway::new("radius.example.org", &path("server.pem"), &path("server.key"), &path("home.pem"));
+    let inside = gateway.try_with(chosen, child).await;
+    let told = || gateway.told("client") + &gateway.told("gateway");
+    assert!(inside.success && inside.output.contains("hello from behind the gateway"), "{}{}", inside.output, told());
+    assert!(inside.output.contains("local  'user1@example.org'"), "{}", inside.output);
+    // The certificate of another authority.
+    let other = file(&store, &[&vpn[..], &["--issuer", "away", "--name", "other"]].concat()).await;
+    let outside = gateway.try_with(other.parent().unwrap(), child).await;
+    assert!(!outside.success && outside.output.contains("AUTHENTICATION_FAILED"), "{}", outside.output);
+    // A gateway of another authority, which calls itself the same.
+    let impostor = Gateway::new("radius.example.org", &path("impostor.pem"), &path("impostor.key"), &path("home.pem"));
+    let outside = impostor.try_with(chosen, child).await;
+    assert!(
+        !outside.success && !outside.output.contains("CHILD_SA lanyard-radius-example-org{1} established"),
+        "{}",
+        outside.output
+    );
+    device(&store, &["use", "remove", "other"]).await.good();
+    assert!(!other.exists() && store.join("my").read_dir().unwrap().count() == 3, "the link went, not the key");
 }

@@ -1,6 +1,6 @@
 //! `lanyard device run`: a process that keeps a device's schedule for a year, whatever becomes of the server.
 
-use std::{fs, path::PathBuf, process::Stdio, time::Duration};
+use std::time::Duration;
 
 use lanyard_testkit::{
     process::lanyard,
@@ -8,56 +8,18 @@ use lanyard_testkit::{
     wait::until,
 };
 use serde_json::Value;
-use tokio::process::{Child, Command};
 
 use super::year::{Place, WITH_SCEP};
+use crate::device::Running;
 
 const DAY: i64 = 86_400;
 const POLL: &str =
     "[poll]\nfirst-sessions = 2\nfirst-interval = \"2m\"\nsecond-sessions = 100\nsecond-interval = \"20m\"\ninterval = \"4h\"\n";
 
-struct Running {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Running {
-    fn start(place: &Place, clock: &WallClock) -> Self {
-        let log = place.site.temp.path().join("run.log");
-        let file = fs::File::create(&log).unwrap();
-        let mut command = clock.command(lanyard());
-        command.args(["device", "run", "--look", "300ms", "--store"]).arg(place.store());
-        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).kill_on_drop(true);
-        Self { child: command.spawn().unwrap(), log }
-    }
-
-    fn said(&self, what: &str) -> usize {
-        fs::read_to_string(&self.log).unwrap().matches(what).count()
-    }
-
-    fn sessions(&self) -> usize {
-        self.said("synchronised:")
-    }
-
-    /// Waits until it said something so often.
-    async fn says(&mut self, what: &str, times: usize) {
-        until(&format!("'{what}', {times} times"), || {
-            let ended = self.child.try_wait().unwrap();
-            let text = fs::read_to_string(&self.log).unwrap();
-            assert!(ended.is_none(), "it ended: {text}");
-            let said = (text.matches(what).count() >= times).then_some(());
-            async move { said }
-        })
-        .await;
-    }
-
-    async fn stop(mut self) -> String {
-        let pid = self.child.id().expect("it is at work");
-        run(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")])).await.good();
-        let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await.expect("an end").unwrap();
-        assert_eq!(ended.code(), Some(0));
-        fs::read_to_string(&self.log).unwrap()
-    }
+fn start(place: &Place, clock: &WallClock) -> Running {
+    let mut command = clock.command(lanyard());
+    command.args(["device", "run", "--look", "300ms", "--store"]).arg(place.store());
+    Running::start(command, place.site.temp.path().join("run.log"))
 }
 
 /// Long enough for several looks.
@@ -81,9 +43,9 @@ async fn it_keeps_its_schedule_outlives_the_server_and_renews_what_it_has() {
     let server = place.serve_by(&clock).await;
     place.add_user().await;
     let never = device(&place, &clock, &["run"]).await;
-    assert!(!never.success && never.output.contains("agent.not-joined"), "{}", never.output);
+    assert!(!never.success && never.output.contains("agent.nothing-to-keep"), "{}", never.output);
     place.join(0).await.good();
-    let mut running = Running::start(&place, &clock);
+    let mut running = start(&place, &clock);
     running.says("synchronised:", 1).await;
     assert_eq!(running.said("certificate client-1: installed"), 1);
     let first = json(&place, &clock, &["status", "--json"]).await;
@@ -97,7 +59,7 @@ async fn it_keeps_its_schedule_outlives_the_server_and_renews_what_it_has() {
     let mut now = 60;
     clock.set(now);
     a_while().await;
-    assert_eq!(running.sessions(), 1);
+    assert_eq!(running.said("synchronised:"), 1);
     for sessions in [2, 3] {
         now += 125;
         clock.set(now);
@@ -106,7 +68,7 @@ async fn it_keeps_its_schedule_outlives_the_server_and_renews_what_it_has() {
     now += 600;
     clock.set(now);
     a_while().await;
-    assert_eq!(running.sessions(), 3);
+    assert_eq!(running.said("synchronised:"), 3);
     // Something new is done at the next session, which nobody has to ask for.
     let fleet = place.fleet().await;
     let name = fleet[0]["id"].as_str().unwrap().to_owned();
@@ -130,7 +92,7 @@ async fn it_keeps_its_schedule_outlives_the_server_and_renews_what_it_has() {
     running.says("trying again in 120 s", 1).await;
     let server = place.serve_by(&clock).await;
     a_while().await;
-    assert_eq!(running.sessions(), 4, "not before the pause is over");
+    assert_eq!(running.said("synchronised:"), 4, "not before the pause is over");
     now += 130;
     clock.set(now);
     running.says("synchronised:", 5).await;
@@ -181,13 +143,62 @@ async fn it_ends_when_the_server_ends_the_management() {
     let server = place.serve_by(&clock).await;
     place.add_user().await;
     place.join(0).await.good();
-    let mut running = Running::start(&place, &clock);
+    let mut running = start(&place, &clock);
     running.says("synchronised:", 1).await;
     let name = place.fleet().await[0]["id"].as_str().unwrap().to_owned();
     place.say(&["fleet", "unenroll", &name]).await.good();
     clock.set(DAY);
-    let ended = tokio::time::timeout(Duration::from_secs(60), running.child.wait()).await.expect("an end").unwrap();
-    assert_eq!(ended.code(), Some(0));
+    running.ends().await;
     assert_eq!(running.said("the server has ended the management"), 1);
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_the_management_it_renews_what_it_enrolled_for_itself_and_goes_on_when_the_management_ends() {
+    let place = Place::with_policy(WITH_SCEP).await;
+    let clock = WallClock::new(place.site.temp.path());
+    let server = place.serve_by(&clock).await;
+    place.add_user().await;
+    place.join(0).await.good();
+    let order = ["challenge", "create", "--template", "wifi", "--subject", "CN=own-1,O=Example", "--json"];
+    let challenge: Value = serde_json::from_str(&place.say(&order).await.good()).unwrap();
+    let file = place.site.temp.path().join("challenge").display().to_string();
+    std::fs::write(&file, challenge["challenge"].as_str().unwrap()).unwrap();
+    let fingerprint = lanyard_agent::scep::options::fingerprint_text(&place.site.root.fingerprint());
+    let url = format!("http://{}/scep/default", server.http);
+    let subject = challenge["subject"].as_str().unwrap();
+    let enroll = ["enroll", "--scep", &url, "--ca-fingerprint", &fingerprint, "--challenge-file", &file, "--subject", subject];
+    device(&place, &clock, &enroll).await.good();
+    let mut running = start(&place, &clock);
+    running.says("synchronised:", 1).await;
+    let status = json(&place, &clock, &["status", "--json"]).await;
+    assert_eq!(status["joined"], true, "{status}");
+    let own = status["identities"].as_array().unwrap();
+    assert_eq!(own.len(), 1, "what the management brought is its business: {status}");
+    assert_eq!(own[0]["renewed"], "by-scep");
+    server.kill().await;
+
+    clock.set(306 * DAY);
+    let server = place.serve_by(&clock).await;
+    clock.set(306 * DAY + 4000);
+    running.says("certificate client-1: installed", 2).await;
+    running.says("obtained ", 1).await;
+    clock.set(306 * DAY + 8000);
+    a_while().await;
+    assert_eq!((running.said("certificate client-1: installed"), running.said("obtained ")), (2, 1), "each of them once");
+
+    let name = place.fleet().await[0]["id"].as_str().unwrap().to_owned();
+    place.say(&["fleet", "unenroll", &name]).await.good();
+    clock.set(307 * DAY + 8000);
+    running.says("the server has ended the management", 1).await;
+    until("the state without a management", || async {
+        let status = json(&place, &clock, &["status", "--json"]).await;
+        let own = status["identities"].as_array().unwrap().len();
+        (status["joined"] == false && own == 1).then_some(())
+    })
+    .await;
+    let second = device(&place, &clock, &["run"]).await;
+    assert!(!second.success && second.output.contains("agent.running"), "it is still at work: {}", second.output);
+    running.stop().await;
     server.kill().await;
 }

@@ -4,7 +4,11 @@ use std::{net::SocketAddr, path::Path};
 
 use lanyard_testkit::{
     process::{Process, lanyard},
-    programs::{Done, faketime::WallClock, program, run},
+    programs::{
+        Done,
+        faketime::{self, WallClock},
+        run,
+    },
     server::{Site, TestServer, builtin_template},
 };
 use serde_json::Value;
@@ -59,7 +63,7 @@ impl Place {
     }
 
     pub async fn device(&self, day: u32, arguments: &[&str]) -> Done {
-        let mut command = on_day(day);
+        let mut command = faketime::on_day(day, Path::new(lanyard()));
         command.arg("device").args(arguments).arg("--store").arg(self.store());
         run(&mut command).await
     }
@@ -97,13 +101,6 @@ impl Place {
     pub async fn status(&self, day: u32) -> Value {
         serde_json::from_str(&self.device(day, &["status", "--json"]).await.good()).unwrap()
     }
-}
-
-/// The program on a day to come.
-fn on_day(day: u32) -> Command {
-    let mut command = Command::new(program("faketime", "faketime"));
-    command.arg(format!("+{day} days")).arg(Path::new(lanyard()));
-    command
 }
 
 pub const WITH_SCEP: &str = "format = 1\nname = \"mdm\"\nrevision = 1\n[[scep]]\nname = \"client\"\ntemplate = \"device-client\"\n\

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use lanyard_model::time::Span;
 use lanyard_testkit::{
     process::lanyard,
-    programs::{program, run, swtpm::Swtpm},
+    programs::{faketime::WallClock, program, run, swtpm::Swtpm},
 };
 use tokio::process::Command;
 
 use super::{Device, holds, refused, server};
+use crate::device::Running;
 
 const PIN: &str = "hunter2-hunter2";
 
@@ -88,4 +90,26 @@ async fn a_pin_that_nobody_can_give_or_that_no_tpm_takes_is_refused_before_anyth
     let id = device.current().await["id"].as_str().unwrap().to_owned();
     refused(&device.run(&["renew", &id]).await, "agent.pin-needed");
     assert_eq!(device.current().await["id"].as_str(), Some(id.as_str()), "as it was");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_cannot_type_a_pin_and_says_who_can() {
+    let tpm = Swtpm::start().await;
+    let server = server().start().await;
+    let device = Device::with(&tpm);
+    let pin = device.file("pin", "2468\n");
+    device.enroll(&server, "laptop-9", &["--protection", "tpm-pin", "--pin-file", &pin]).await.good();
+    let id = device.current().await["id"].as_str().unwrap().to_owned();
+    let clock = WallClock::new(device.folder.path());
+    clock.set(310 * 86_400);
+    server.advance(Span::from_days(310));
+    let service = device.command(&["run", "--look", "300ms"]);
+    let mut command = clock.command(lanyard());
+    command.args(service.as_std().get_args());
+    command.envs(service.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut running = Running::start(command, device.folder.path().join("run.log"));
+    running.says("needs you", 1).await;
+    assert_eq!(running.said(&format!("run 'lanyard device renew {id}', which asks for the PIN")), 1);
+    let text = running.stop().await;
+    assert!(text.contains("nobody can be asked"), "{text}");
 }
