@@ -13,6 +13,7 @@ pub mod pkilint;
 pub mod postgres;
 pub mod scepclient;
 pub mod slapd;
+pub mod sogo;
 pub mod strongswan;
 pub mod swtpm;
 pub mod vectors;

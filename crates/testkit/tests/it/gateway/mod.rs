@@ -15,6 +15,7 @@ mod headers;
 mod hosts;
 mod mapping;
 mod passwords;
+mod sogo;
 mod state;
 mod streaming;
 mod support;
