@@ -11,6 +11,7 @@
 mod activesync;
 mod back_end;
 mod certificates;
+mod command_line;
 mod headers;
 mod hosts;
 mod mapping;
