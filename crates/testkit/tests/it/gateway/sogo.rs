@@ -63,7 +63,7 @@ async fn a_phone_reads_mail_by_certificate_and_a_lost_one_is_cut_off_mid_ping() 
     let in_base64 = format!("{PUBLISHED}?{}", encoded(9, "LABDEV2"));
     for target in [&plain, &in_base64] {
         let answer = phone.ask(HOST, "POST", target, FIELDS, &folder_sync()).await.unwrap();
-        assert_eq!(answer.status, 200, "{target}: {}\n{}", answer.text(), sogo.logged());
+        assert_eq!(answer.status, 200, "{target}: {}\n{}\n{}", answer.text(), gateway.running.gateway.render(), sogo.logged());
         // Status 1, and folders.
         assert!(answer.body.starts_with(b"\x03\x01\x6a\x00\x00\x07\x56\x4c\x031\x00\x01"), "{target}: {:?}", answer.body);
         assert!(answer.body.windows(8).any(|w| w == b"personal"), "{target}");
