@@ -3,6 +3,8 @@
 //! Start reading at [`decide`], which holds the table of modes, then [`edge`] (connections), [`certificate`] (verdicts on certificates),
 //! [`account`] (whose they are, and passwords), [`proxy`] (headers and back ends) and [`config`]. [`run`] starts everything.
 //!
+//! [`probe`] is the tester: it asks any server what a phone would ask, and explains the answers.
+//!
 //! Must never enter: issuing, approving, the server's database. What the gateway knows of Lanyard it was told over the network.
 
 pub mod account;
@@ -13,6 +15,7 @@ pub mod config;
 pub mod decide;
 pub mod edge;
 pub mod error;
+pub mod probe;
 pub mod proxy;
 pub mod run;
 pub mod telemetry;
