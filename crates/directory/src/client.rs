@@ -42,8 +42,11 @@ impl Directory {
     /// [`DirectoryError::Settings`] for an empty password: that is an anonymous bind, which a directory grants to everybody (RFC 4513,
     /// section 5.1.2).
     pub fn new(settings: Settings) -> Result<Self, DirectoryError> {
-        if settings.password.expose().is_empty() || settings.bind_dn.is_empty() {
-            return Err(DirectoryError::Settings("the reading account must have a name and a password".into()));
+        if settings.bind_dn.is_empty() {
+            return Err(DirectoryError::Settings("the name of the reading account is empty".into()));
+        }
+        if settings.password.expose().is_empty() {
+            return Err(DirectoryError::Settings("the password of the reading account is empty".into()));
         }
         Ok(Self { settings, pool: Pool::default() })
     }

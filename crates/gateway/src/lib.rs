@@ -1,7 +1,7 @@
 //! `lanyard gateway`: TLS in front of published applications, a verdict on every request, and the way to the back end.
 //!
 //! Start reading at [`decide`], which holds the table of modes, then [`edge`] (connections), [`certificate`] (verdicts on certificates),
-//! [`account`] (whose they are, and passwords), [`proxy`] (headers and back ends) and [`config`]. [`run`] starts everything.
+//! [`account`] (whose they are, and passwords), [`state`] (what Lanyard's server tells), [`proxy`] (headers and back ends) and [`config`]. [`run`] starts everything.
 //!
 //! [`probe`] is the tester: it asks any server what a phone would ask, and explains the answers.
 //!
@@ -15,7 +15,9 @@ pub mod config;
 pub mod decide;
 pub mod edge;
 pub mod error;
+pub mod explain;
 pub mod probe;
 pub mod proxy;
 pub mod run;
+pub mod state;
 pub mod telemetry;

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    account::{attempts::Attempts, directory::DirectoryAccounts, file::FileAccounts, source::Source},
+    account::{attempts::Attempts, directory::DirectoryAccounts, file::FileAccounts, lanyard::LanyardAccounts, source::Source},
     certificate::trust::Trust,
     clock::Clock,
     config::{
@@ -25,12 +25,21 @@ use crate::{
     decide::publish::Published,
     edge::{listen, tls::Doors},
     error::GatewayError,
-    proxy::application::Application,
+    proxy::application::{Application, seconds},
+    state::{
+        follow::follow,
+        known::{Affected, State},
+        live::Live,
+        server::Server,
+    },
     telemetry::Telemetry,
 };
 
 /// How often back ends are asked whether they are well, where a path for that is set.
 const HEALTH: Duration = Duration::from_secs(5);
+
+/// Lanyard's state, and the way to its server.
+pub type Lanyard = (Arc<State>, Arc<Server>);
 
 /// Everything that a configuration file leads to. Replaced as a whole.
 #[derive(Debug)]
@@ -67,6 +76,11 @@ pub struct Gateway {
     pub attempts: Attempts,
     /// Counters.
     pub telemetry: Telemetry,
+    /// What Lanyard's server has told, where one is configured.
+    pub state: Option<Arc<State>>,
+    /// Open connections.
+    pub live: Arc<Live>,
+    server: Option<Arc<Server>>,
     path: PathBuf,
     rules: RwLock<Arc<Rules>>,
 }
@@ -78,10 +92,14 @@ impl Gateway {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn lanyard(&self) -> Option<Lanyard> {
+        Some((Arc::clone(self.state.as_ref()?), Arc::clone(self.server.as_ref()?)))
+    }
+
     /// The text for `/metrics`.
     #[must_use]
     pub fn render(&self) -> String {
-        self.telemetry.render(&self.rules())
+        self.telemetry.render(&self.rules(), self.state.as_deref())
     }
 
     /// Reads the configuration again. Open connections go on under the new rules; when something is wrong, the old ones stay in force. Listeners,
@@ -91,7 +109,7 @@ impl Gateway {
     /// [`GatewayError`].
     pub fn reload(&self) -> Result<(), GatewayError> {
         let (config, folder) = load(&self.path)?;
-        let mut rules = rules(&config, &folder)?;
+        let mut rules = rules(&config, &folder, self.lanyard())?;
         rules.watch(&config);
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
         Ok(())
@@ -123,9 +141,9 @@ pub fn load(path: &Path) -> Result<(Config, PathBuf), GatewayError> {
 ///
 /// # Errors
 /// [`GatewayError`].
-pub fn rules(config: &Config, folder: &Path) -> Result<Rules, GatewayError> {
+pub fn rules(config: &Config, folder: &Path, lanyard: Option<Lanyard>) -> Result<Rules, GatewayError> {
     let trusts = config.trusts.iter().map(|t| Trust::open(t, folder).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-    let accounts = config.accounts.iter().map(|a| source(a, folder)).collect::<Result<Vec<_>, _>>()?;
+    let accounts = config.accounts.iter().map(|a| source(a, folder, lanyard.as_ref())).collect::<Result<Vec<_>, _>>()?;
     let mut published = Published::default();
     let mut applications = Vec::new();
     for settings in &config.applications {
@@ -137,12 +155,30 @@ pub fn rules(config: &Config, folder: &Path) -> Result<Rules, GatewayError> {
     Ok(Rules { published, doors, applications, limits: config.limits.clone(), watches: Watches::default() })
 }
 
-fn source(settings: &Accounts, folder: &Path) -> Result<(String, Arc<Source>), GatewayError> {
+fn source(settings: &Accounts, folder: &Path, lanyard: Option<&Lanyard>) -> Result<(String, Arc<Source>), GatewayError> {
     let source = match settings {
         Accounts::File(settings) => Source::File(FileAccounts::open(&read::path(folder, &settings.file))?),
         Accounts::Directory(settings) => Source::Directory(Box::new(DirectoryAccounts::open(settings, folder)?)),
+        Accounts::Lanyard(_) => match lanyard {
+            Some((state, server)) => Source::Lanyard(LanyardAccounts::new(Arc::clone(state), Arc::clone(server))),
+            None => {
+                return Err(GatewayError::Config(
+                    "accounts of kind lanyard need [server], which is read at the start only".into(),
+                ));
+            }
+        },
     };
     Ok((settings.name().to_owned(), Arc::new(source)))
+}
+
+/// The state and the way to the server, where one is configured.
+///
+/// # Errors
+/// [`GatewayError`].
+pub fn lanyard(config: &Config, folder: &Path) -> Result<Option<Lanyard>, GatewayError> {
+    let Some(settings) = &config.server else { return Ok(None) };
+    let state = State::new(seconds(settings.max_age));
+    Ok(Some((Arc::new(state), Arc::new(Server::open(settings, folder)?))))
 }
 
 /// A started gateway.
@@ -158,13 +194,22 @@ pub struct Running {
     pub metrics: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    following: Option<JoinHandle<()>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(following) = &self.following {
+            following.abort();
+        }
+    }
 }
 
 impl Running {
     /// Stops in an orderly way.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        for task in self.tasks {
+        for task in std::mem::take(&mut self.tasks) {
             let _ = task.await;
         }
     }
@@ -176,16 +221,31 @@ impl Running {
 /// [`GatewayError`].
 pub async fn start(path: &Path, clock: Clock) -> Result<Running, GatewayError> {
     let (config, folder) = load(path)?;
-    let mut rules = rules(&config, &folder)?;
+    let lanyard = lanyard(&config, &folder)?;
+    let mut rules = rules(&config, &folder, lanyard.clone())?;
     rules.watch(&config);
+    let (state, server) = lanyard.unzip();
     let gateway = Arc::new(Gateway {
         clock,
         attempts: Attempts::new(&config.lockout)?,
         telemetry: Telemetry::default(),
+        state,
+        live: Arc::default(),
+        server,
         path: path.to_owned(),
         rules: RwLock::new(Arc::new(rules)),
     });
     let (stop, stopped) = watch::channel(false);
+    let following = gateway.lanyard().map(|(state, server)| {
+        let (live, forgetting) = (Arc::clone(&gateway.live), Arc::clone(&gateway));
+        // Whoever was disabled must not be believed because of a password that was right a moment ago.
+        let forget = move |affected: &Affected| {
+            if affected.everybody {
+                forgetting.attempts.forget(|_| true)
+            }
+        };
+        tokio::spawn(follow(server, state, live, forget))
+    });
     let places = Arc::new(Semaphore::new(config.limits.connections));
     let (mut tasks, mut https) = (Vec::new(), Vec::new());
     for address in &config.listen {
@@ -206,7 +266,7 @@ pub async fn start(path: &Path, clock: Clock) -> Result<Running, GatewayError> {
         metrics = Some(address);
         tasks.push(tokio::spawn(listen::metrics(listener, Arc::clone(&gateway), stopped.clone())));
     }
-    Ok(Running { gateway, https, redirect, metrics, stop, tasks })
+    Ok(Running { gateway, https, redirect, metrics, stop, tasks, following })
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {

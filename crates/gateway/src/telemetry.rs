@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::run::Rules;
+use crate::{run::Rules, state::known::State};
 
 /// Counters of the whole gateway; those of applications are with them.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Telemetry {
 
     /// The text for `/metrics`.
     #[must_use]
-    pub fn render(&self, rules: &Rules) -> String {
+    pub fn render(&self, rules: &Rules, state: Option<&State>) -> String {
         let mut out = String::new();
         let mut line = |text: String| {
             let _ = writeln!(out, "{text}");
@@ -55,6 +55,16 @@ impl Telemetry {
         line(format!("lanyard_gateway_connections_total {}", self.accepted.load(Ordering::Relaxed)));
         line("# TYPE lanyard_gateway_handshakes_failed_total counter".into());
         line(format!("lanyard_gateway_handshakes_failed_total {}", self.failed.load(Ordering::Relaxed)));
+        if let Some(state) = state {
+            let (certificates, users, devices) = state.sizes();
+            line("# TYPE lanyard_gateway_state gauge".into());
+            for (what, count) in [("certificates", certificates), ("users", users), ("devices", devices)] {
+                line(format!("lanyard_gateway_state{{what=\"{what}\"}} {count}"));
+            }
+            line("# TYPE lanyard_gateway_state_age_seconds gauge".into());
+            let age = state.age().map_or_else(|| "+Inf".to_owned(), |age| format!("{:.3}", age.as_secs_f64()));
+            line(format!("lanyard_gateway_state_age_seconds {age}"));
+        }
         line("# TYPE lanyard_gateway_requests_total counter".into());
         for application in &rules.applications {
             for (code, count) in application.counts() {

@@ -1,10 +1,10 @@
 //! Where accounts are kept, whatever keeps them.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use lanyard_model::time::Timestamp;
 
-use super::{basic::Credentials, directory::DirectoryAccounts, file::FileAccounts};
+use super::{basic::Credentials, directory::DirectoryAccounts, file::FileAccounts, lanyard::LanyardAccounts};
 use crate::{
     certificate::verdict::Verified,
     config::file::{AccountName, Mapping},
@@ -47,6 +47,8 @@ pub enum Source {
     File(FileAccounts),
     /// A directory.
     Directory(Box<DirectoryAccounts>),
+    /// Lanyard's server.
+    Lanyard(LanyardAccounts),
 }
 
 impl Source {
@@ -61,6 +63,7 @@ impl Source {
         match self {
             Self::File(file) => file.map(verified, ways),
             Self::Directory(directory) => directory.map(verified, ways, now).await,
+            Self::Lanyard(lanyard) => lanyard.map(verified, ways),
         }
     }
 
@@ -68,7 +71,7 @@ impl Source {
     ///
     /// # Errors
     /// The denial.
-    pub async fn check(&self, credentials: &Credentials, now: Timestamp) -> Result<Arc<Account>, Denial> {
+    pub async fn check(&self, credentials: &Credentials, source: IpAddr, now: Timestamp) -> Result<Arc<Account>, Denial> {
         if credentials.password.expose().is_empty() {
             // Directories take a name with an empty password for nobody, and let them in (RFC 4513, section 5.1.2).
             return Err(Denial::because(Reason::PasswordWrong, "the password is empty"));
@@ -76,6 +79,16 @@ impl Source {
         match self {
             Self::File(file) => file.check(credentials).await,
             Self::Directory(directory) => directory.check(credentials, now).await,
+            Self::Lanyard(lanyard) => lanyard.check(credentials, source).await,
+        }
+    }
+
+    /// Whether a password that was right a moment ago still is.
+    #[must_use]
+    pub fn still(&self, account: &Account) -> bool {
+        match self {
+            Self::Lanyard(lanyard) => lanyard.still(account),
+            Self::File(_) | Self::Directory(_) => true,
         }
     }
 
@@ -87,6 +100,7 @@ impl Source {
         match self {
             Self::File(file) => file.named(credentials),
             Self::Directory(directory) => directory.named(credentials, now).await,
+            Self::Lanyard(lanyard) => lanyard.named(credentials),
         }
     }
 }

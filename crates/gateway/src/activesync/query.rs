@@ -54,7 +54,7 @@ pub struct Query {
     pub device_type: Option<String>,
     /// The user as the device writes it. For the log only: nobody has proved it.
     pub user: Option<String>,
-    /// Version of the protocol in the base64 form, in tenths: 141 is 14.1.
+    /// Version of the protocol in the base64 form, times ten: 141 is 14.1.
     pub version: Option<u8>,
     /// Policy key in the base64 form.
     pub policy_key: Option<u32>,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use lanyard_model::text::printable;
 
-use super::file::{Application, Config, Delegation, Kind, Mode, Passwords};
+use super::file::{Accounts, Application, Config, Delegation, DeviceAction, Kind, Mode, Passwords, Revocation};
 use crate::error::GatewayError;
 
 /// Reads the text of a configuration file.
@@ -34,6 +34,11 @@ fn check(config: &Config) -> Result<(), String> {
     }
     if config.lockout.attempts == 0 || config.lockout.window.secs() == 0 {
         return Err("lockout.attempts and lockout.window must be above zero".into());
+    }
+    let needs_server = config.accounts.iter().any(|a| matches!(a, Accounts::Lanyard(_)))
+        || config.trusts.iter().any(|t| t.revocation == Revocation::Server);
+    if needs_server && config.server.is_none() {
+        return Err("accounts of kind lanyard and revocation = \"server\" need [server]".into());
     }
     let mut places = HashMap::new();
     for application in &config.applications {
@@ -116,6 +121,12 @@ fn check_application(config: &Config, application: &Application) -> Result<(), S
     }
     if application.kind == Kind::Activesync && application.answer_timeout.is_some_and(|t| t.secs() < 3600) {
         return Err("answer-timeout must be 60m or more for ActiveSync: a device may wait 59 minutes for mail".into());
+    }
+    let rules = !application.devices.is_empty()
+        || application.bindings_file.is_some()
+        || application.other_devices != DeviceAction::Allow;
+    if rules && application.kind != Kind::Activesync {
+        return Err("rules for devices need kind = \"activesync\"".into());
     }
     if application.realm.bytes().any(|b| !(b' '..=b'~').contains(&b) || matches!(b, b'"' | b'\\')) {
         return Err("realm must be plain ASCII without quotes".into());

@@ -168,6 +168,8 @@ pub enum Accounts {
     File(FileSettings),
     /// A directory, asked over LDAP.
     Directory(Box<DirectorySettings>),
+    /// Lanyard's own users; needs `[server]`.
+    Lanyard(LanyardSettings),
 }
 
 /// A file of users.
@@ -178,6 +180,14 @@ pub struct FileSettings {
     pub name: String,
     /// The file, mode 0600.
     pub file: String,
+}
+
+/// Lanyard's own users.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LanyardSettings {
+    /// Name by which applications refer to it.
+    pub name: String,
 }
 
 /// A directory. The attributes are those of Active Directory unless others are named.
@@ -254,6 +264,7 @@ impl Accounts {
         match self {
             Self::File(file) => &file.name,
             Self::Directory(directory) => &directory.name,
+            Self::Lanyard(lanyard) => &lanyard.name,
         }
     }
 }
@@ -388,6 +399,50 @@ pub enum AccountName {
     Email,
 }
 
+/// What is done with a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceAction {
+    /// It may synchronise.
+    #[default]
+    Allow,
+    /// It may not.
+    Block,
+    /// It may find out that it may not yet.
+    Quarantine,
+}
+
+/// A rule for ActiveSync devices; whatever it names must fit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DeviceRule {
+    /// What is done.
+    pub action: DeviceAction,
+    /// Account, by name, UPN or mail address.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Name that the device gives itself, as text or in hexadecimal.
+    #[serde(default)]
+    pub device_id: Option<String>,
+    /// Its kind; `*` at the end stands for anything.
+    #[serde(default)]
+    pub device_type: Option<String>,
+    /// `User-Agent`, likewise.
+    #[serde(default)]
+    pub user_agent: Option<String>,
+    /// SHA-256 fingerprint of the certificate.
+    #[serde(default)]
+    pub certificate: Option<String>,
+}
+
+impl DeviceRule {
+    /// Whether it is about one person's device: such rules come before all others.
+    #[must_use]
+    pub const fn is_personal(&self) -> bool {
+        self.user.is_some() && (self.device_id.is_some() || self.certificate.is_some())
+    }
+}
+
 /// A published application.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -439,6 +494,15 @@ pub struct Application {
     /// How the back end learns who it is.
     #[serde(default)]
     pub delegation: Delegation,
+    /// Rules for ActiveSync devices.
+    #[serde(default, rename = "device")]
+    pub devices: Vec<DeviceRule>,
+    /// What holds for devices that no rule fits.
+    #[serde(default)]
+    pub other_devices: DeviceAction,
+    /// File in which each ActiveSync device is bound to the account it was first used with; without one none is bound.
+    #[serde(default)]
+    pub bindings_file: Option<String>,
     /// Whether the certificate goes on in `Client-Cert` (RFC 9440).
     #[serde(default)]
     pub client_cert: bool,

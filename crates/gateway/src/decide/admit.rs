@@ -24,8 +24,9 @@ use crate::{
         source::Account,
     },
     certificate::verdict::{Presented, Verdict, Verified},
-    config::file::{Mode, Passwords},
+    config::file::{Mode, Passwords, Revocation, Stale},
     proxy::application::Application,
+    state::known::{Freshness, State},
 };
 
 /// Who was let in.
@@ -51,6 +52,10 @@ pub struct Asking<'a> {
     pub now: Timestamp,
     /// What is remembered of passwords.
     pub attempts: &'a Attempts,
+    /// What Lanyard's server has told, where one is configured.
+    pub state: Option<&'a State>,
+    /// Whether any password is taken for right: for explanations, which reach no back end.
+    pub suppose_password: bool,
 }
 
 /// Whether a request may go on to an application.
@@ -93,9 +98,33 @@ async fn certificate(application: &Application, asking: &Asking<'_>) -> Result<A
         Verdict::Absent => return Err(Denial::of(Reason::CertificateRequired)),
         Verdict::NotVerified => return Err(Denial::because(Reason::CertificateUntrusted, "nobody has looked at it")),
     };
+    ask_state(application, asking, &verified)?;
     let Some((_, source)) = &application.accounts else { return Err(Denial::of(Reason::Internal)) };
     let account = source.map(&verified, &application.mapping, asking.now).await?;
     Ok(Admission { account: Some(account), certificate: Some(verified), credentials: false })
+}
+
+/// What Lanyard's server has told of a certificate, where it is to be asked.
+fn ask_state(application: &Application, asking: &Asking<'_>, verified: &Verified) -> Result<(), Denial> {
+    let trust = application.trusts.iter().find(|trust| trust.name == verified.trust);
+    let revocation = trust.map(|trust| trust.revocation).unwrap_or_default();
+    let Some(state) = asking.state.filter(|_| revocation != Revocation::Crl) else { return Ok(()) };
+    match (state.freshness(), application.stale) {
+        (Freshness::Fresh, _) | (Freshness::Stale, Stale::Open) => {}
+        (Freshness::Stale, Stale::Closed) => return Err(Denial::of(Reason::StateStale)),
+        (Freshness::Nothing, _) => return Err(Denial::because(Reason::StateStale, "the server has told nothing yet")),
+    }
+    match state.certificate(&verified.fingerprint) {
+        Some(known) if known.revoked => Err(Denial::of(Reason::CertificateRevoked)),
+        Some(known) => match known.device.filter(|id| state.is_blocked(id)) {
+            Some(id) => Err(Denial::because(Reason::DeviceBlocked, &id)),
+            None => Ok(()),
+        },
+        None if revocation == Revocation::Server => {
+            Err(Denial::because(Reason::CertificateUntrusted, "the server has no record of it"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The password counts.
@@ -103,18 +132,21 @@ async fn password(application: &Application, asking: &Asking<'_>) -> Result<Admi
     let Some(credentials) = Credentials::of(asking.headers) else { return Err(Denial::of(Reason::PasswordRequired)) };
     let admitted = |account: Option<Arc<Account>>| Admission { account, certificate: None, credentials: true };
     let Some((name, source)) = &application.accounts else { return Ok(admitted(None)) };
-    if application.passwords == Passwords::BackEnd {
+    if application.passwords == Passwords::BackEnd || asking.suppose_password {
         if credentials.password.expose().is_empty() {
             return Err(Denial::because(Reason::PasswordWrong, "the password is empty"));
         }
         return source.named(&credentials, asking.now).await.map(|account| admitted(Some(account)));
     }
     let tried = match asking.attempts.look(name, &credentials, asking.source) {
-        Remembered::Right(account) => return Ok(admitted(Some(account))),
+        Remembered::Right(account) if source.still(&account) => return Ok(admitted(Some(account))),
+        Remembered::Right(account) => {
+            return Err(Denial::because(Reason::PasswordWrong, &format!("{} is disabled", account.name)));
+        }
         Remembered::Wrong(denial) => return Err(denial),
         Remembered::Nothing(tried) => tried,
     };
-    match source.check(&credentials, asking.now).await {
+    match source.check(&credentials, asking.source, asking.now).await {
         Ok(account) => {
             asking.attempts.right(tried, &account);
             Ok(admitted(Some(account)))

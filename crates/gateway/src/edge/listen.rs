@@ -16,7 +16,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore, watch},
+    sync::{Semaphore, watch},
     time::timeout,
 };
 use tokio_rustls::{LazyConfigAcceptor, rustls::server::Acceptor, server::TlsStream};
@@ -116,8 +116,10 @@ async fn connection(stream: TcpStream, address: SocketAddr, gateway: Arc<Gateway
     let session = stream.get_ref().1;
     let presented = session.peer_certificates().and_then(Presented::new);
     let h2 = session.alpn_protocol() == Some(b"h2");
-    let client = Arc::new(Client { address, host, presented, closing: Notify::new() });
+    let client = Arc::new(Client::new(address, host, presented));
     let _counted = gateway.telemetry.connected();
+    let live = Arc::clone(&gateway.live);
+    let _place = live.add(&client);
     let served = pin!(exchange(stream, h2, Arc::clone(&client), Arc::clone(&gateway), watcher));
     tokio::select! {
         () = served => {}

@@ -1,15 +1,25 @@
 //! One request from its head to its answer.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use lanyard_model::text::printable;
 use tokio::sync::Notify;
 
 use super::answer::denied;
 use crate::{
+    activesync::{
+        device,
+        query::{self, Query},
+        refusal,
+    },
     certificate::verdict::Presented,
+    config::file::Kind,
     decide::{
         admit::{Admission, Asking, admit},
         denial::{Denial, Reason},
@@ -30,6 +40,34 @@ pub struct Client {
     pub presented: Option<Presented>,
     /// Ends the connection at once.
     pub closing: Notify,
+    /// Keys of the accounts that were let in by it.
+    users: Mutex<Vec<String>>,
+}
+
+/// Version of ActiveSync, where it is not in the query ([MS-ASHTTP] section 2.2.1.1.2.4).
+const VERSION: HeaderName = HeaderName::from_static("ms-asprotocolversion");
+/// Most accounts that are remembered of one connection.
+const MOST_USERS: usize = 16;
+
+impl Client {
+    /// A connection on which nobody was let in yet.
+    #[must_use]
+    pub fn new(address: SocketAddr, host: Option<String>, presented: Option<Presented>) -> Self {
+        Self { address, host, presented, closing: Notify::new(), users: Mutex::default() }
+    }
+
+    /// Keys of the accounts that were let in.
+    #[must_use]
+    pub fn users(&self) -> Vec<String> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn let_in(&self, key: &str) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if users.len() < MOST_USERS && !users.iter().any(|known| known == key) {
+            users.push(key.to_owned());
+        }
+    }
 }
 
 /// What is logged of a request.
@@ -40,6 +78,8 @@ struct Story<'a> {
     agent: Option<HeaderValue>,
     application: Option<Arc<Application>>,
     admission: Option<Admission>,
+    query: Option<Query>,
+    version: Option<HeaderValue>,
     began: Instant,
 }
 
@@ -53,11 +93,13 @@ pub async fn serve(gateway: &Gateway, client: &Client, request: Request<Incoming
         agent: request.headers().get(header::USER_AGENT).cloned(),
         application: None,
         admission: None,
+        query: None,
+        version: None,
         began: Instant::now(),
     };
     let outcome = answer(gateway, &rules, client, request, &mut story).await;
     story.tell(&outcome);
-    outcome.unwrap_or_else(|denial| denied(&denial, story.application.as_ref().map(|a| &a.challenge)))
+    outcome.unwrap_or_else(|denial| story.refusal(&denial))
 }
 
 async fn answer(
@@ -84,9 +126,26 @@ async fn answer(
         source: client.address.ip(),
         now: gateway.clock.now(),
         attempts: &gateway.attempts,
+        state: gateway.state.as_deref(),
+        suppose_password: false,
     };
     let admission = admit(&application, &asking).await?;
     let admission = story.admission.insert(admission);
+    if let Some(account) = &admission.account {
+        client.let_in(&account.key);
+    }
+    if application.kind == Kind::Activesync {
+        let query = query::read(request.uri().query());
+        let query = &*story.query.insert(query.map_err(|e| Denial::because(Reason::Malformed, &e.to_string()))?);
+        story.version = request.headers().get(VERSION).cloned();
+        let asking = device::Asking {
+            query,
+            agent: request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
+            method: request.method(),
+            certificate: admission.certificate.as_ref().map(|verified| verified.fingerprint),
+        };
+        application.devices.admit(admission.account.as_ref(), &asking)?;
+    }
     forward(request, &application, admission, client.address.ip()).await
 }
 
@@ -140,6 +199,16 @@ fn check_fields(headers: &HeaderMap, version: Version) -> Result<(), Denial> {
 }
 
 impl Story<'_> {
+    fn refusal(&self, denial: &Denial) -> Response<ResponseBody> {
+        let version = self.version.as_ref().and_then(|version| version.to_str().ok());
+        if let Some(body) = self.query.as_ref().and_then(|query| refusal::body(query, version, denial.reason)) {
+            let mut response = Response::new(ResponseBody::own(body));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.ms-sync.wbxml"));
+            return response;
+        }
+        denied(denial, self.application.as_ref().map(|a| &a.challenge))
+    }
+
     fn tell(&self, outcome: &Result<Response<ResponseBody>, Denial>) {
         let (status, code) = match outcome {
             Ok(response) => (response.status().as_u16(), "forwarded"),
@@ -171,6 +240,9 @@ impl Story<'_> {
             device = account.and_then(|a| a.device.as_deref()).unwrap_or_default(),
             subject = subject.unwrap_or_default(),
             agent,
+            command = self.query.as_ref().and_then(|q| q.command.as_deref()).map(printable).unwrap_or_default(),
+            device_id = self.query.as_ref().and_then(|q| q.device_id.as_deref()).map(printable).unwrap_or_default(),
+            device_type = self.query.as_ref().and_then(|q| q.device_type.as_deref()).map(printable).unwrap_or_default(),
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         );
     }

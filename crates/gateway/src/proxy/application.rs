@@ -13,6 +13,7 @@ use lanyard_model::{secret::SecretText, time::Span};
 use super::{headers::fold, upstream::BackEnds};
 use crate::{
     account::source::Source,
+    activesync::device::Devices,
     certificate::trust::Trust,
     config::{
         file::{self, AccountName, Kind, Mapping, Mode, Passwords, Stale},
@@ -72,6 +73,8 @@ pub struct Application {
     pub keep_host: bool,
     /// How the back end learns who it is.
     pub delegation: Delegation,
+    /// Rules for ActiveSync devices.
+    pub devices: Devices,
     /// Whether the certificate goes on.
     pub client_cert: bool,
     /// Fields that only the gateway may set, folded.
@@ -130,6 +133,11 @@ impl Application {
             back_end_path: settings.back_end_path.as_ref().map(|path| path.trim_end_matches('/').to_owned()),
             keep_host: settings.keep_host,
             delegation,
+            devices: Devices::open(
+                &settings.devices,
+                settings.other_devices,
+                settings.bindings_file.as_ref().map(|file| read::path(folder, file)),
+            )?,
             client_cert: settings.client_cert,
             reserved,
             max_body: settings.max_body,

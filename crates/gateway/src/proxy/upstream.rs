@@ -385,7 +385,11 @@ where
     Ok(sender)
 }
 
-fn client(authorities: &[lanyard_pki::certificate::Certificate]) -> Result<Arc<ClientConfig>, GatewayError> {
+/// TLS towards somebody who stands under these authorities and no others.
+///
+/// # Errors
+/// [`GatewayError::Config`].
+pub fn client(authorities: &[lanyard_pki::certificate::Certificate]) -> Result<Arc<ClientConfig>, GatewayError> {
     let fault = |e: rustls::Error| GatewayError::Config(format!("back-end-ca-file: {e}"));
     let mut roots = RootCertStore::empty();
     for authority in authorities {
