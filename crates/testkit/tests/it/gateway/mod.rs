@@ -17,5 +17,5 @@ mod mapping;
 mod passwords;
 mod state;
 mod streaming;
-mod support;
+pub mod support;
 mod table;
