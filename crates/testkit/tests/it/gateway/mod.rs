@@ -11,10 +11,12 @@
 mod activesync;
 mod back_end;
 mod certificates;
+mod command_line;
 mod headers;
 mod hosts;
 mod mapping;
 mod passwords;
+mod sogo;
 mod state;
 mod streaming;
 pub mod support;
