@@ -178,7 +178,7 @@ pub enum AgentError {
     KeyInTpm,
     /// A program cannot use a key in the TPM by a file.
     #[error(
-        "the private key of {id} is in the TPM and never in a file: {program} would need it by PKCS#11 (such as tpm2-pkcs11)"
+        "the private key of {id} is in the TPM and never in a file, and {program} cannot use it there, or cannot ask for its PIN"
     )]
     NeedsPkcs11 {
         /// Its identity.
@@ -411,7 +411,9 @@ impl AgentError {
                 "export the certificate alone by --certificate; a key leaves only where 'install --exportable' or 'enroll --protection software-exportable' allowed it"
             }
             Self::KeyInTpm => "export the certificate alone by --certificate; obtain another identity where a key is to leave",
-            Self::NeedsPkcs11 { .. } => "obtain an identity with --protection software for this program",
+            Self::NeedsPkcs11 { .. } => {
+                "obtain an identity with --protection software for this program; keys without a PIN serve curl and openssl"
+            }
             Self::NoTpmProgram => {
                 "build it where libtss2-dev is installed, by 'cargo build --release -p lanyard-tpm', and put it beside lanyard or into PATH"
             }

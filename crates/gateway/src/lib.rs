@@ -3,6 +3,8 @@
 //! Start reading at [`decide`], which holds the table of modes, then [`edge`] (connections), [`certificate`] (verdicts on certificates),
 //! [`account`] (whose they are, and passwords), [`state`] (what Lanyard's server tells), [`proxy`] (headers and back ends) and [`config`]. [`run`] starts everything.
 //!
+//! [`probe`] is the tester: it asks any server what a phone would ask, and explains the answers.
+//!
 //! Must never enter: issuing, approving, the server's database. What the gateway knows of Lanyard it was told over the network.
 
 pub mod account;
@@ -14,6 +16,7 @@ pub mod decide;
 pub mod edge;
 pub mod error;
 pub mod explain;
+pub mod probe;
 pub mod proxy;
 pub mod run;
 pub mod state;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, authority, bench, certificate, challenge, demo, device, directory, fleet, gateway, group, init, invite, node, policy,
-    recovery, request, serve, store, token,
+    probe, recovery, request, serve, store, token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
@@ -79,6 +79,8 @@ enum Command {
     Device(device::DeviceCommand),
     /// Stand in front of published applications and let only known devices and people in.
     Gateway(gateway::Arguments),
+    /// Ask a server what a phone would ask, and explain its answers: names, TLS, certificates, passwords, ActiveSync.
+    Probe(probe::Arguments),
     /// List the nodes that share a database, and where their files differ.
     #[command(subcommand)]
     Node(node::Command),
@@ -124,6 +126,7 @@ pub fn main() -> ExitCode {
             Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,
             Command::Gateway(arguments) => gateway::run(arguments).await,
+            Command::Probe(arguments) => probe::run(arguments).await,
             Command::Node(command) => node::run(command).await,
             Command::Store(command) => store::run(command).await,
             Command::Bench(command) => bench::run(command).await,

@@ -172,10 +172,11 @@ impl DeviceStore {
         Ok(Identity { about, certificate, chain, tls_roots: files::read_optional(&folder.join(TLS_ROOTS))? })
     }
 
-    /// File of the key of an identity whose key is in software, PKCS#8 in PEM.
+    /// File of the key of an identity: PKCS#8 in PEM, or what the TPM encrypted of a key that is in it.
     #[must_use]
     pub fn key_file(&self, id: &LocalId) -> std::path::PathBuf {
-        self.identity_folder(id).join(KEY)
+        let in_tpm = self.identity_folder(id).join(TPM_KEY);
+        if in_tpm.exists() { in_tpm } else { self.identity_folder(id).join(KEY) }
     }
 
     /// The key of an identity.

@@ -23,6 +23,29 @@ const USES: &str = "use";
 const REQUEST: &str = "use.json";
 const CLIENT: &str = "client.pem";
 const ROOTS: &str = "roots.pem";
+const OPENSSL: &str = "openssl.cnf";
+/// What OpenSSL must know for a key in the TPM (Debian's tpm2-openssl): who signs with it, and that everything else stays with OpenSSL, because a
+/// TPM has neither the slots nor the speed for it.
+const TPM_PROVIDER: &str = "\
+# For the program that uses this: OPENSSL_CONF names this file, TPM2OPENSSL_TCTI the TPM, such as tabrmd.
+openssl_conf = lanyard
+[lanyard]
+providers = providers
+alg_section = algorithms
+random = random
+[providers]
+default = active
+tpm2 = active
+[active]
+activate = 1
+[random]
+random = CTR-DRBG
+properties = provider=default
+seed = SEED-SRC
+seed_properties = provider=default
+[algorithms]
+default_properties = ?provider=tpm2,tpm2.digest!=yes,tpm2.cipher!=yes,tpm2.rand!=yes
+";
 
 /// What was asked for.
 ///
@@ -51,6 +74,8 @@ pub struct Used {
     pub identity: LocalId,
     /// Configuration of the program.
     pub file: PathBuf,
+    /// What `OPENSSL_CONF` must name when the program runs: the key is in the TPM.
+    pub openssl: Option<PathBuf>,
 }
 
 /// How bringing one of them up to date ended.
@@ -70,7 +95,8 @@ impl Use {
     pub fn write(&self, store: &DeviceStore, now: Timestamp) -> Result<Used, AgentError> {
         self.check()?;
         let identity = self.select.find(store, now)?;
-        if identity.about.place != KeyPlace::Software {
+        let in_tpm = identity.about.place == KeyPlace::Tpm;
+        if identity.about.place == KeyPlace::TpmPin || in_tpm && !self.program.is_openssl() {
             return Err(AgentError::NeedsPkcs11 { id: identity.about.id.to_string(), program: self.program.title() });
         }
         let root = self.root(store, self.root.as_deref())?;
@@ -89,6 +115,12 @@ impl Use {
         files::replace(&client, chain.as_bytes())?;
         files::replace(&roots, anchors.as_bytes())?;
         files::replace(&file, configuration.as_bytes())?;
+        let environment = folder.join(OPENSSL);
+        if in_tpm {
+            files::replace(&environment, TPM_PROVIDER.as_bytes())?;
+        } else if environment.exists() {
+            std::fs::remove_file(&environment).map_err(AgentError::io("removing", &environment))?;
+        }
         match &self.program {
             Program::Nss { database, .. } => Database::new(database, &self.name).install(store, &identity, &root, &folder)?,
             Program::Vpn { .. } => swanctl::place(&folder, &key, &identity, &root)?,
@@ -99,7 +131,7 @@ impl Use {
         for one in before.iter().chain([self]) {
             one.update_policies(store)?;
         }
-        Ok(Used { request: self.clone(), identity: identity.about.id, file })
+        Ok(Used { request: self.clone(), identity: identity.about.id, file, openssl: in_tpm.then_some(environment) })
     }
 
     /// Keeps what is wanted until its identity is there: then [`Use::refresh`] writes it.

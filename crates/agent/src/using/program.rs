@@ -75,6 +75,14 @@ impl Program {
         }
     }
 
+    /// Whether it leaves the key to OpenSSL, whose provider knows keys in a TPM.
+    ///
+    /// QUIRK(wpa_supplicant 2.10): it reads OpenSSL's keys too, but takes a wrapped key to an engine that Debian does not have; we refuse.
+    #[must_use]
+    pub const fn is_openssl(&self) -> bool {
+        matches!(self, Self::Curl | Self::Mail)
+    }
+
     /// What it is called.
     #[must_use]
     pub const fn title(&self) -> &'static str {
@@ -141,7 +149,9 @@ impl Program {
             Self::Curl => format!("cert = \"{client}\"\nkey = \"{key}\"\ncacert = \"{roots}\"\n"),
             Self::Nss { sites, .. } => policy::document(&policy::entries(sites, identity)?),
             Self::Mail => {
-                format!("# openssl smime -sign -signer \"$SIGNER\" -inkey \"$KEY\"\nSIGNER={client}\nKEY={key}\nROOTS={roots}\n")
+                format!(
+                    "# openssl cms -sign -md sha256 -signer \"$SIGNER\" -inkey \"$KEY\"\nSIGNER={client}\nKEY={key}\nROOTS={roots}\n"
+                )
             }
         })
     }

@@ -19,6 +19,7 @@ pub mod invite;
 pub mod node;
 pub mod pfx;
 pub mod policy;
+pub mod probe;
 pub mod recovery;
 pub mod request;
 pub mod serve;

@@ -1,5 +1,6 @@
 //! Drivers of third-party programs. A program that is not there fails the test and names its package; nothing is ever skipped.
 
+pub mod abrmd;
 pub mod certmonger;
 pub mod charon;
 pub mod chromium;

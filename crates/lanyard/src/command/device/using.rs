@@ -193,6 +193,12 @@ fn write(program: Program, select: SelectArgs, fallback: String) -> Result<u8, A
     } else {
         output::line(&used.file.display().to_string());
         output::note(&format!("identity {}; written as '{}'", used.identity, used.request.name));
+        if let Some(openssl) = &used.openssl {
+            output::note(&format!(
+                "the key is in the TPM: run the program with OPENSSL_CONF={} and TPM2OPENSSL_TCTI=tabrmd (packages tpm2-openssl, tpm2-abrmd)",
+                openssl.display()
+            ));
+        }
     }
     Ok(0)
 }
@@ -202,7 +208,7 @@ fn now() -> lanyard_agent::model::time::Timestamp {
 }
 
 fn described(used: &Used) -> Value {
-    json!({ "name": used.request.name, "identity": used.identity, "file": used.file })
+    json!({ "name": used.request.name, "identity": used.identity, "file": used.file, "openssl_conf": used.openssl })
 }
 
 fn list(args: &StoreArgs) -> Result<u8, AgentError> {

@@ -89,10 +89,12 @@ async fn what_is_kept_is_a_key_of_this_tpm_that_it_made_itself_and_lets_nobody_h
     }
     let root = device.file("root.pem", &lanyard_pki::pem::encode(lanyard_pki::pem::CERTIFICATE, server.site.root.der()));
     device.run(&["install", &root, "--yes", "--trust-roots"]).await.good();
-    for program in [&["curl"][..], &["wifi", "--ssid", "Office", "--server-name", "radius.example.org"]] {
+    for program in
+        [&["vpn", "--gateway", "vpn.example.org"][..], &["wifi", "--ssid", "Office", "--server-name", "radius.example.org"]]
+    {
         let done = device.run(&[&["use"], program].concat()).await;
         refused(&done, "agent.needs-pkcs11");
-        assert!(done.output.contains("PKCS#11"), "{}", done.output);
+        assert!(done.output.contains("cannot use it there"), "{}", done.output);
     }
     assert!(device.run(&["use", "list"]).await.good().trim().is_empty());
 }

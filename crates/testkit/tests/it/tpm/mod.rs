@@ -4,6 +4,7 @@ mod enrolling;
 mod pins;
 mod protocol;
 mod surviving;
+mod using;
 mod without;
 
 use std::{
