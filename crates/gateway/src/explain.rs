@@ -183,6 +183,9 @@ async fn walk(rules: &crate::run::Rules, asked: &Asked<'_>, steps: &mut Vec<Step
         let shown = if value.is_sensitive() { "…" } else { value.to_str().unwrap_or("…") };
         tell("to the back end", format!("{name}: {shown}"));
     }
+    if let Some(url) = &application.activesync_url {
+        return Ok(format!("would be answered by the gateway: ActiveSync is at {url}"));
+    }
     let target = application.target(uri.path(), uri.query()).unwrap_or_default();
     let back_ends: Vec<&str> = application.back_ends.list().iter().map(|back_end| back_end.origin.as_str()).collect();
     Ok(format!("would go on to {target} at {}", back_ends.join(" or ")))

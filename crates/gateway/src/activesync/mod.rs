@@ -5,6 +5,7 @@
 //!
 //! Must never enter: bodies of requests, other than those of the tester.
 
+pub mod autodiscover;
 pub mod device;
 pub mod query;
 pub mod refusal;

@@ -70,8 +70,12 @@ fn unique<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Result<(), St
 
 fn check_application(config: &Config, application: &Application) -> Result<(), String> {
     let mode = application.mode;
-    if application.hosts.is_empty() || application.paths.is_empty() || application.back_ends.is_empty() {
-        return Err("hosts, paths and back-ends must each name something".into());
+    let answers_itself = application.kind == Kind::Autodiscover;
+    if application.hosts.is_empty() || application.paths.is_empty() || application.back_ends.is_empty() != answers_itself {
+        return Err("hosts, paths and back-ends must each name something, and Autodiscover has no back ends".into());
+    }
+    if application.activesync_url.as_ref().is_some_and(|url| url.starts_with("https://")) != answers_itself {
+        return Err("activesync-url must begin with https://, and is for kind = \"autodiscover\" only, which needs it".into());
     }
     for host in &application.hosts {
         let name = host.strip_prefix("*.").unwrap_or(host);

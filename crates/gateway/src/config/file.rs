@@ -318,6 +318,8 @@ pub enum Kind {
     /// Any web application.
     #[default]
     Web,
+    /// Autodiscover for phones, answered by the gateway; it has no back ends.
+    Autodiscover,
     /// Exchange ActiveSync: requests last up to an hour, and the device is known from the query.
     Activesync,
 }
@@ -477,7 +479,11 @@ pub struct Application {
     /// What is done when the state of Lanyard's server is stale.
     #[serde(default)]
     pub stale: Stale,
+    /// Address of ActiveSync that Autodiscover tells; for that kind only.
+    #[serde(default)]
+    pub activesync_url: Option<String>,
     /// Addresses of the back ends: `http://host:port`, `https://host:port`.
+    #[serde(default)]
     pub back_ends: Vec<String>,
     /// Certificates under one of which a back end's own stands; needed for `https`.
     #[serde(default)]

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::answer::denied;
 use crate::{
     activesync::{
-        device,
+        autodiscover, device,
         query::{self, Query},
         refusal,
     },
@@ -149,6 +149,9 @@ async fn answer(
             certificate: admission.certificate.as_ref().map(|verified| verified.fingerprint),
         };
         application.devices.admit(admission.account.as_ref(), &asking)?;
+    }
+    if let Some(url) = &application.activesync_url {
+        return autodiscover::answer(request, url, admission.account.as_deref()).await;
     }
     forward(request, &application, admission, client.address.ip()).await
 }

@@ -65,6 +65,8 @@ pub struct Application {
     pub passwords: Passwords,
     /// What is done with stale state.
     pub stale: Stale,
+    /// What Autodiscover tells; set for that kind only.
+    pub activesync_url: Option<String>,
     /// Back ends.
     pub back_ends: BackEnds,
     /// Path at the back end, without a slash at the end.
@@ -129,6 +131,7 @@ impl Application {
             mapping: settings.mapping.clone(),
             passwords: settings.passwords,
             stale: settings.stale,
+            activesync_url: settings.activesync_url.clone(),
             back_ends: BackEnds::open(settings, folder)?,
             back_end_path: settings.back_end_path.as_ref().map(|path| path.trim_end_matches('/').to_owned()),
             keep_host: settings.keep_host,

@@ -89,3 +89,34 @@ async fn a_device_stays_with_the_account_it_was_first_used_with() {
     gateway.running.gateway.reload().unwrap();
     assert_eq!((ask("DEV1", "bob").await, ask("DEV1", "alice").await, ask("DEV2", "alice").await), (403, 200, 403));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn autodiscover_tells_people_their_own_address_and_nobody_anything() {
+    let text = format!(
+        "[[application]]\nname = \"auto\"\nhosts = [\"{HOST}\"]\npaths = [\"/autodiscover/autodiscover.xml\"]\nkind = \"autodiscover\"\n\
+         mode = \"basic\"\naccounts = \"people\"\nactivesync-url = \"https://mail.example.org/Microsoft-Server-ActiveSync\"\n"
+    );
+    let gateway = Builder::new().sections(&text).start().await;
+    let client = gateway.client(None);
+    let ask = |address: &str, user: Option<&str>| {
+        let (request, response) = (
+            "http://schemas.microsoft.com/exchange/autodiscover/mobilesync/requestschema/2006",
+            "http://schemas.microsoft.com/exchange/autodiscover/mobilesync/responseschema/2006",
+        );
+        let body = format!(
+            "<Autodiscover xmlns=\"{request}\"><Request><EMailAddress>{address}</EMailAddress>\
+             <AcceptableResponseSchema>{response}</AcceptableResponseSchema></Request></Autodiscover>"
+        );
+        let fields = user.map(|user| basic(user, &format!("{user}pw"))).unwrap_or_default();
+        let client = client.clone();
+        async move { client.ask(HOST, "POST", "/Autodiscover/Autodiscover.xml", &fields, body.as_bytes()).await }
+    };
+    let told = ask("alice@corp.test", Some("alice")).await;
+    assert_eq!((told.status, told.field("content-type")), (200, Some("text/xml; charset=utf-8")));
+    assert!(told.text().contains("<Type>MobileSync</Type><Url>https://mail.example.org/Microsoft-Server-ActiveSync</Url>"));
+    assert!(ask("ALICE@example.org", Some("alice")).await.text().contains("<Url>"));
+    assert!(ask("alice@corp.test", Some("bob")).await.text().contains("<Error>"));
+    assert_eq!(ask("alice@corp.test", None).await.status, 401);
+    assert_eq!(ask("&lt;x&gt;@corp.test", Some("alice")).await.status, 400);
+    assert_eq!(client.get(HOST, "/autodiscover/autodiscover.xml", &basic("alice", "alicepw")).await.status, 405);
+}

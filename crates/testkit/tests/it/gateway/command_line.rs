@@ -51,7 +51,7 @@ async fn the_example_file_is_sound_and_a_slip_in_it_is_named() {
     let path = file("gateway.toml").display().to_string();
     let check = || async { run(&mut gateway(&["--config", &path, "--check-config"])).await };
     let good = check().await;
-    assert!(good.success && good.stdout.contains("4 applications"), "{}", good.output);
+    assert!(good.success && good.stdout.contains("5 applications"), "{}", good.output);
     for (from, to, problem) in [
         ("mode = \"both\"", "mode = \"most\"", "most"),
         ("grace =", "grays =", "grays"),
