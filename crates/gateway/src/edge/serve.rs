@@ -74,7 +74,7 @@ impl Client {
 struct Story<'a> {
     client: &'a Client,
     method: http::Method,
-    target: String,
+    target: http::Uri,
     agent: Option<HeaderValue>,
     application: Option<Arc<Application>>,
     admission: Option<Admission>,
@@ -89,7 +89,7 @@ pub async fn serve(gateway: &Gateway, client: &Client, request: Request<Incoming
     let mut story = Story {
         client,
         method: request.method().clone(),
-        target: request.uri().path().to_owned(),
+        target: request.uri().clone(),
         agent: request.headers().get(header::USER_AGENT).cloned(),
         application: None,
         admission: None,
@@ -236,7 +236,7 @@ impl Story<'_> {
             peer = %self.client.address,
             host = self.client.host.as_deref().unwrap_or_default(),
             method = %self.method,
-            path = %printable(&self.target),
+            path = %printable(self.target.path()),
             status,
             code,
             detail,

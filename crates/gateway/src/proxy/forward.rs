@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderName, Request, Response, StatusCode, Uri, Version, header, uri::PathAndQuery};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header, uri::PathAndQuery};
 use hyper::body::{Body, Incoming};
 
 use super::{
@@ -36,7 +36,6 @@ pub async fn forward(
     if body.size_hint().lower() > application.max_body {
         return Err(Denial::of(Reason::BodyTooLarge));
     }
-    let published = published(&parts.headers, &parts.uri);
     let keep_authorization = match application.mode {
         Mode::None => !is_bound_to_connection(&parts.headers),
         _ => matches!(application.delegation, Delegation::Basic) && admission.credentials,
@@ -47,13 +46,11 @@ pub async fn forward(
     if parts.version == Version::HTTP_2 {
         join_cookies(&mut parts.headers);
     }
-    if let Some((host, port)) = &published {
-        let authority = match port {
-            Some(port) => format!("{host}:{port}"),
-            None => host.clone(),
-        };
-        parts.headers.insert(header::HOST, authority.parse().map_err(|_| malformed("the host cannot be read"))?);
+    if let Some(authority) = parts.uri.authority() {
+        let authority = authority.as_str().rsplit('@').next().unwrap_or_default();
+        parts.headers.insert(header::HOST, HeaderValue::from_str(authority).map_err(|_| malformed("the host cannot be read"))?);
     }
+    let host = parts.headers.get(header::HOST).cloned();
     identity::add(&mut parts.headers, application, admission, source)?;
     let target = application.target(parts.uri.path(), parts.uri.query()).ok_or_else(|| malformed("the path cannot be mapped"))?;
     let target: PathAndQuery = target.parse().map_err(|_| malformed("the path cannot be mapped"))?;
@@ -69,7 +66,7 @@ pub async fn forward(
         let detail = format!("{} answers 401", lease.back_end().origin);
         return Err(Denial::because(Reason::BackEndRefused, &detail));
     }
-    Ok(answer(response, lease, application, published.as_ref()))
+    Ok(answer(response, lease, application, host.as_ref()))
 }
 
 /// Whether a password of the client could change nothing at the back end.
@@ -85,17 +82,16 @@ fn answer(
     response: Response<Incoming>,
     lease: super::upstream::Lease,
     application: &Application,
-    published: Option<&(String, Option<String>)>,
+    host: Option<&HeaderValue>,
 ) -> Response<ResponseBody> {
     let (mut parts, body) = response.into_parts();
     headers::clean_response(&mut parts.headers);
-    if let Some((host, port)) = published {
-        for name in [header::LOCATION, header::CONTENT_LOCATION, X_MS_LOCATION] {
-            if let Some(value) = parts.headers.get(&name)
-                && let Some(other) = application.outside(value, host, port.as_deref(), &lease.back_end().origin)
-            {
-                parts.headers.insert(name, other);
-            }
+    for name in [header::LOCATION, header::CONTENT_LOCATION, X_MS_LOCATION] {
+        if let Some(value) = parts.headers.get(&name)
+            && let Some((host, port)) = host.and_then(parted)
+            && let Some(other) = application.outside(value, host, port, &lease.back_end().origin)
+        {
+            parts.headers.insert(name, other);
         }
     }
     let body = ResponseBody::back_end(body, lease, application.idle_timeout);
@@ -118,17 +114,11 @@ fn is_bound_to_connection(headers: &http::HeaderMap) -> bool {
 }
 
 /// Host and port that the client asked for.
-fn published(headers: &http::HeaderMap, uri: &Uri) -> Option<(String, Option<String>)> {
-    let authority = match uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => headers.get(header::HOST)?.to_str().ok()?,
-    };
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, rest)| rest);
-    Some(match authority.rsplit_once(':') {
-        Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
-            (host.to_owned(), Some(port.to_owned()))
-        }
-        _ => (authority.to_owned(), None),
+fn parted(host: &HeaderValue) -> Option<(&str, Option<&str>)> {
+    let host = host.to_str().ok()?;
+    Some(match host.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => (name, Some(port)),
+        _ => (host, None),
     })
 }
 

@@ -209,7 +209,13 @@ impl BackEnds {
         if !self.reuse {
             request.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let order = if let [one] = self.list.as_slice() { vec![Arc::clone(one)] } else { self.order() };
+        let several;
+        let order = if self.list.len() == 1 {
+            self.list.as_slice()
+        } else {
+            several = self.order();
+            several.as_slice()
+        };
         for back_end in order {
             if !keep_host {
                 request.headers_mut().insert(http::header::HOST, back_end.authority.clone());
@@ -231,12 +237,8 @@ impl BackEnds {
                 };
                 let spare = (idle >= DOUBTFUL).then(|| spare(&request)).flatten();
                 back_end.active.fetch_add(1, Ordering::Relaxed);
-                let mut lease = Lease {
-                    back_end: Arc::clone(&back_end),
-                    sender: Some(sender),
-                    progress: progress.clone(),
-                    reuse: self.reuse,
-                };
+                let mut lease =
+                    Lease { back_end: Arc::clone(back_end), sender: Some(sender), progress: progress.clone(), reuse: self.reuse };
                 match attempt(&mut lease, request, patience).await {
                     Ok(response) => return Ok((response, lease)),
                     Err((Some(unsent), _)) => request = unsent,
@@ -268,7 +270,7 @@ type Failed = (Option<Request<RequestBody>>, Denial);
 
 async fn attempt(lease: &mut Lease, request: Request<RequestBody>, patience: Duration) -> Result<Response<Incoming>, Failed> {
     let progress = lease.progress.clone();
-    let origin = lease.back_end.origin.clone();
+    let back_end = Arc::clone(&lease.back_end);
     let Some(sender) = lease.sender.as_mut() else { return Err((Some(request), Denial::of(Reason::Internal))) };
     let answer = sender.try_send_request(request);
     tokio::pin!(answer);
@@ -283,11 +285,11 @@ async fn attempt(lease: &mut Lease, request: Request<RequestBody>, patience: Dur
                     Some(Upload::Broken) => Reason::Malformed,
                     _ => Reason::BackEndBroken,
                 };
-                return Err((unsent, Denial::because(reason, &format!("{origin}: {}", error.error()))));
+                return Err((unsent, Denial::because(reason, &format!("{}: {}", back_end.origin, error.error()))));
             }
             // What is still being sent has time limits of its own.
             Err(_) if progress.as_ref().is_some_and(|p| p.get() == Upload::Going) => {}
-            Err(_) => return Err((None, Denial::because(Reason::BackEndTimeout, &origin))),
+            Err(_) => return Err((None, Denial::because(Reason::BackEndTimeout, &back_end.origin))),
         }
     }
 }
