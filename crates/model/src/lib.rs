@@ -15,6 +15,7 @@ pub mod directory;
 pub mod enroll;
 pub mod fleet;
 pub mod id;
+pub mod invitation;
 pub mod key;
 pub mod lease;
 pub mod module;

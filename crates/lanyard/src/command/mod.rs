@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod group;
 pub mod import;
 pub mod init;
+pub mod invitation;
 pub mod invite;
 pub mod node;
 pub mod pfx;
