@@ -27,6 +27,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         server_url: "https://mdm.example.com/management",
         queue: &queue,
         limits: Limits::default(),
+        digest: [0; 32],
         fresh_nonce: [0; 16],
         now: Timestamp::from_secs(1_800_000_000),
     };

@@ -5,8 +5,8 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, group, init, invitation, invite, node,
-    policy, recovery, request, serve, store, token,
+    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, gateway, group, init, invitation, invite,
+    node, policy, probe, recovery, request, serve, store, token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
@@ -80,6 +80,10 @@ enum Command {
     /// The agent, on the device itself: enrol, renew, list.
     #[command(subcommand)]
     Device(device::DeviceCommand),
+    /// Stand in front of published applications and let only known devices and people in.
+    Gateway(gateway::Arguments),
+    /// Ask a server what a phone would ask, and explain its answers: names, TLS, certificates, passwords, ActiveSync.
+    Probe(probe::Arguments),
     /// List the nodes that share a database, and where their files differ.
     #[command(subcommand)]
     Node(node::Command),
@@ -100,7 +104,7 @@ pub fn main() -> ExitCode {
     };
     // Quiet for everything but the server: results belong on stdout, and one-shot commands print their own errors.
     let filter = match &cli.command {
-        Command::Serve(_) => cli.log.clone(),
+        Command::Serve(_) | Command::Gateway(_) => cli.log.clone(),
         _ if cli.log != "info" => cli.log.clone(),
         _ => "off".to_owned(),
     };
@@ -125,6 +129,8 @@ pub fn main() -> ExitCode {
             Command::Recovery(command) => recovery::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,
+            Command::Gateway(arguments) => gateway::run(arguments).await,
+            Command::Probe(arguments) => probe::run(arguments).await,
             Command::Node(command) => node::run(command).await,
             Command::Store(command) => store::run(command).await,
             Command::Bench(command) => bench::run(command).await,

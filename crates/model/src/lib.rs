@@ -14,6 +14,7 @@ pub mod client;
 pub mod directory;
 pub mod enroll;
 pub mod fleet;
+pub mod gateway;
 pub mod id;
 pub mod invitation;
 pub mod key;

@@ -48,6 +48,8 @@ pub enum Scope {
     Administrator,
     /// Reading requests, approving and denying them.
     Approver,
+    /// Following the state of certificates, users and devices, and asking whether passwords are right.
+    Gateway,
     /// Making challenges.
     Mint {
         /// Only for these profiles; at least one.
@@ -63,7 +65,7 @@ impl Scope {
     pub fn may_mint(&self, profile: &ProfileName, template: &TemplateName) -> bool {
         match self {
             Self::Administrator => true,
-            Self::Approver => false,
+            Self::Approver | Self::Gateway => false,
             Self::Mint { profiles, templates } => profiles.contains(profile) && templates.contains(template),
         }
     }
@@ -75,6 +77,7 @@ impl fmt::Display for Scope {
         match self {
             Self::Administrator => f.write_str("administrator"),
             Self::Approver => f.write_str("approver"),
+            Self::Gateway => f.write_str("gateway"),
             Self::Mint { profiles, templates } => {
                 let list = |names: Vec<&str>| names.join(", ");
                 let templates = list(templates.iter().map(TemplateName::as_str).collect());

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod admin;
+pub mod gateway;
 pub mod http;
 pub mod intune;
 pub mod keys;

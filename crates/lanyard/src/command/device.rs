@@ -420,10 +420,12 @@ fn session(talk: &TalkArgs) -> Result<SessionOptions, AgentError> {
 }
 
 fn open(args: &StoreArgs) -> Result<DeviceStore, AgentError> {
-    match &args.store {
-        Some(path) => DeviceStore::open(path),
-        None => DeviceStore::open(&default_store()),
-    }
+    open_store(args.store.as_deref())
+}
+
+/// The store in this folder, or else this person's own.
+pub(super) fn open_store(path: Option<&Path>) -> Result<DeviceStore, AgentError> {
+    path.map_or_else(|| DeviceStore::open(&default_store()), DeviceStore::open)
 }
 
 fn default_store() -> PathBuf {
@@ -437,7 +439,7 @@ fn read_challenge(path: &Path) -> Result<SecretText, AgentError> {
 }
 
 /// A passphrase, which may be empty and may end in spaces: only the end of the line is no part of it.
-fn read_passphrase(path: &Path, prompt: &str) -> Result<SecretText, AgentError> {
+pub(super) fn read_passphrase(path: &Path, prompt: &str) -> Result<SecretText, AgentError> {
     let failed = |error: std::io::Error| AgentError::Challenge { from: path.display().to_string(), problem: error.to_string() };
     if path == Path::new("-") && std::io::stdin().is_terminal() {
         return rpassword::prompt_password(prompt).map(SecretText::new).map_err(failed);

@@ -47,7 +47,7 @@ pub enum Command {
 pub struct Create {
     #[command(flatten)]
     target: Target,
-    /// What it permits: everything; reading and deciding requests; or making challenges.
+    /// What it permits: everything; reading and deciding requests; what a gateway asks; or making challenges.
     #[arg(long, value_enum)]
     role: Role,
     /// For the role mint: profile whose challenges may be made; may be repeated.
@@ -80,6 +80,8 @@ enum Role {
     Administrator,
     /// Reading, approving and denying requests.
     Approver,
+    /// Following the state of certificates, users and devices, and checking passwords: for 'lanyard gateway'.
+    Gateway,
     /// Making challenges of the given templates for the given profiles.
     Mint,
 }

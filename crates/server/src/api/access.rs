@@ -179,6 +179,11 @@ fn permits(scope: &Scope, method: &Method, path: &str) -> bool {
     match scope {
         Scope::Administrator => true,
         Scope::Approver => requests && matches!(*method, Method::GET | Method::POST),
+        Scope::Gateway => match path {
+            "/gateway/state" => *method == Method::GET,
+            "/gateway/password" => *method == Method::POST,
+            _ => false,
+        },
         Scope::Mint { .. } => path == "/challenges" && *method == Method::POST,
     }
 }

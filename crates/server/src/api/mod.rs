@@ -15,6 +15,7 @@ pub mod delivery_types;
 pub mod directory;
 pub mod fleet;
 pub mod fleet_types;
+pub mod gateway;
 pub mod groups;
 pub mod nodes;
 pub mod pfx;

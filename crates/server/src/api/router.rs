@@ -11,8 +11,8 @@ use axum::{
 };
 
 use super::{
-    access, audit, authority, certificates, challenges, delivery, directory, fleet, groups, nodes, pfx, recoveries, replay,
-    requests, tokens,
+    access, audit, authority, certificates, challenges, delivery, directory, fleet, gateway, groups, nodes, pfx, recoveries,
+    replay, requests, tokens,
 };
 use crate::{api::access::Caller, edge::listen::Peer, flow::approve::Person, state::Server};
 
@@ -79,6 +79,8 @@ fn calls() -> Router<Arc<Server>> {
         .route("/fleet/{device}/unenroll", post(fleet::unenroll))
         .route("/fleet/{device}/renew", post(fleet::renew))
         .route("/fleet-jobs/{id}/cancel", post(fleet::cancel))
+        .route("/gateway/state", get(gateway::state))
+        .route("/gateway/password", post(gateway::password))
         .route("/nodes", get(nodes::list))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{id}/revoke", post(tokens::revoke))

@@ -39,12 +39,13 @@ pub async fn create(
     let scope = match wish.role.as_str() {
         "administrator" => Scope::Administrator,
         "approver" => Scope::Approver,
+        "gateway" => Scope::Gateway,
         "mint" => Scope::Mint {
             profiles: wish.profiles.iter().map(|p| field("profile", p)).collect::<Result<_, _>>()?,
             templates: wish.templates.iter().map(|t| field("template", t)).collect::<Result<_, _>>()?,
         },
         other => {
-            let known = "administrator, approver, mint";
+            let known = "administrator, approver, gateway, mint";
             return Err(ServerError::Invalid(format!("role '{}' is none of {known}", printable(other))));
         }
     };

@@ -89,7 +89,7 @@ pub async fn message(server: &Server, certificate: &[u8], octets: &[u8]) -> Resu
     };
     let fingerprint = sha256(certificate);
     for _ in 0..TRIES {
-        if let Some(reply) = attempt(server, fingerprint, &message).await? {
+        if let Some(reply) = attempt(server, fingerprint, &message, sha256(octets)).await? {
             return Ok(reply);
         }
     }
@@ -97,7 +97,12 @@ pub async fn message(server: &Server, certificate: &[u8], octets: &[u8]) -> Resu
 }
 
 /// One try; nothing when the record changed meanwhile.
-async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Result<Option<Reply>, ServerError> {
+async fn attempt(
+    server: &Server,
+    fingerprint: [u8; 32],
+    message: &SyncMl,
+    digest: [u8; 32],
+) -> Result<Option<Reply>, ServerError> {
     let now = server.now();
     let found = server.store.find_enrollment_by_certificate(fingerprint).await?;
     let Some((enrollment, version)) = found else {
@@ -140,7 +145,7 @@ async fn attempt(server: &Server, fingerprint: [u8; 32], message: &SyncMl) -> Re
         let actions = plan::actions(&mut desk).await?;
         desk.carry_out(actions)?;
     }
-    desk.answer(message, seen).await
+    desk.answer(message, digest, seen).await
 }
 
 /// Whether a message begins a session, as far as can be said before it is read.
@@ -247,7 +252,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    async fn answer(mut self, message: &SyncMl, seen: Option<u64>) -> Result<Option<Reply>, ServerError> {
+    async fn answer(mut self, message: &SyncMl, digest: [u8; 32], seen: Option<u64>) -> Result<Option<Reply>, ServerError> {
         let credentials = self.credentials()?;
         let items: Vec<_> = self
             .queue
@@ -263,6 +268,7 @@ impl Desk<'_> {
             server_url: &target,
             queue: &items,
             limits: Limits::default(),
+            digest,
             fresh_nonce: random()?,
             now: self.now,
         };

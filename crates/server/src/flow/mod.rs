@@ -26,6 +26,7 @@ pub mod export;
 mod finish;
 pub mod fleet;
 pub mod fleet_watch;
+pub mod gateway_state;
 pub mod import;
 pub mod invite;
 pub mod management;

@@ -3,28 +3,19 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use lanyard_directory::{Answer, Directory, DirectoryError, Entry as DirectoryEntry, Settings, escape};
 use lanyard_model::{
     directory::{Device, User},
     id::{DeviceId, GroupName, UserName},
     secret::SecretText,
-    text::{hex, printable},
+    text::printable,
 };
-use ldap3::{Scope, SearchEntry, ldap_escape};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-use tokio::time::timeout;
 
-use super::{
-    pool::Pool,
-    settings::{DN, Groups, LdapSettings, NAME, Place},
-};
+use super::settings::{DN, Groups, LdapSettings, NAME, Place};
 use crate::{
     error::ServerError,
     installation::{read_file, read_secret},
@@ -49,17 +40,15 @@ pub struct Found<T> {
 
 /// The way to the directory.
 pub struct Ldap {
-    pub(super) settings: LdapSettings,
-    password: SecretText,
-    pub(super) tls: Option<Arc<ClientConfig>>,
-    pub(super) pool: Pool,
+    settings: LdapSettings,
+    directory: Directory,
     users: Mutex<HashMap<UserName, (Instant, Found<User>)>>,
     devices: Mutex<HashMap<DeviceId, (Instant, Found<Device>)>>,
 }
 
 /// An entry with the groups it is in.
 struct Entry {
-    entry: SearchEntry,
+    entry: DirectoryEntry,
     groups: Vec<GroupName>,
 }
 
@@ -71,16 +60,34 @@ impl Ldap {
     pub fn new(settings: &LdapSettings, dir: &Path) -> Result<Self, ServerError> {
         let password = read_secret(&dir.join(&settings.password_file))?;
         let password = SecretText::new(password.expose().trim_end_matches(['\r', '\n']).to_owned());
-        if password.expose().is_empty() {
-            // An empty password is an anonymous bind, which a directory grants to everybody (RFC 4513, section 5.1.2).
-            return Err(ServerError::Directory(format!("the password in {} is empty", settings.password_file)));
-        }
         let tls = match &settings.ca_file {
-            Some(file) => Some(Arc::new(tls(&read_file(&dir.join(file))?).map_err(ServerError::Directory)?)),
+            Some(file) => Some(lanyard_directory::tls(&read_file(&dir.join(file))?).map_err(fault)?),
             None => None,
         };
-        let pool = Pool::default();
-        Ok(Self { settings: settings.clone(), password, tls, pool, users: Mutex::default(), devices: Mutex::default() })
+        let directory = Directory::new(Settings {
+            url: settings.url.clone(),
+            start_tls: settings.start_tls,
+            tls,
+            bind_dn: settings.bind_dn.clone(),
+            password,
+            timeout: seconds(settings.timeout.secs()),
+        });
+        let directory = directory.map_err(|e| ServerError::Directory(format!("{}: {e}", settings.password_file)))?;
+        Ok(Self { settings: settings.clone(), directory, users: Mutex::default(), devices: Mutex::default() })
+    }
+
+    /// Whether this is the password of the entry. An empty one never is.
+    ///
+    /// # Errors
+    /// [`ServerError::Directory`] when the directory does not answer, or not clearly.
+    pub async fn lets_in(&self, dn: &str, password: &SecretText) -> Result<bool, ServerError> {
+        Ok(self.directory.lets_in(dn, password).await.map_err(fault)? == Answer::Yes)
+    }
+
+    /// A name that is nobody's. Asking for it takes as long as asking for somebody's with another password.
+    #[must_use]
+    pub fn nobody(&self) -> Option<String> {
+        self.settings.users.as_ref().map(|place| format!("cn=lanyard-nobody,{}", place.base))
     }
 
     /// A user, by name.
@@ -96,7 +103,7 @@ impl Ldap {
         let mut record = User::named(name.clone());
         for (field, attribute) in &place.attributes {
             if let Some(text) = record.text_mut(field) {
-                *text = value(&found.entry, attribute);
+                *text = found.entry.value(attribute);
             }
         }
         record.distinguished_name = Some(found.entry.dn.clone());
@@ -119,7 +126,7 @@ impl Ldap {
         let mut record = Device::named(id.clone());
         for (field, attribute) in &place.attributes {
             if let Some(text) = record.text_mut(field) {
-                *text = value(&found.entry, attribute);
+                *text = found.entry.value(attribute);
             }
         }
         record.blocked = is_disabled(&found.entry);
@@ -155,91 +162,43 @@ impl Ldap {
     }
 
     async fn ask(&self, place: &Place, name: &str) -> Result<Option<Entry>, ServerError> {
-        let life = seconds(self.settings.timeout.secs());
-        match timeout(life, self.look_up(place, name)).await {
-            Ok(answer) => answer.map_err(|error| ServerError::Directory(printable(&error))),
-            Err(_) => Err(ServerError::Directory(format!("no answer within {} s", life.as_secs()))),
-        }
-    }
-
-    async fn look_up(&self, place: &Place, name: &str) -> Result<Option<Entry>, String> {
-        let _turn = self.pool.turn().await?;
-        if let Some(mut used) = self.pool.take() {
-            let half = seconds(self.settings.timeout.secs()) / 2;
-            if let Ok(Ok(answer)) = timeout(half, self.with(&mut used.ldap, place, name)).await {
-                self.pool.keep(used);
-                return Ok(answer);
-            }
-        }
-        let mut fresh = self.connect().await?;
-        let bound = fresh.ldap.simple_bind(&self.settings.bind_dn, self.password.expose()).await;
-        let bound = bound.and_then(ldap3::LdapResult::success);
-        bound.map_err(|e| format!("the account {} is not let in: {e}", self.settings.bind_dn))?;
-        let answer = self.with(&mut fresh.ldap, place, name).await?;
-        self.pool.keep(fresh);
-        Ok(answer)
-    }
-
-    async fn with(&self, ldap: &mut ldap3::Ldap, place: &Place, name: &str) -> Result<Option<Entry>, String> {
-        let filter = place.filter.replace(NAME, &ldap_escape(name));
+        let filter = place.filter.replace(NAME, &escape(name));
         let mut attributes: Vec<&str> = place.attributes.values().map(String::as_str).collect();
         attributes.push(CONTROL);
-        let mut found = search(ldap, &place.base, &filter, attributes).await?;
+        let mut found = self.directory.search(&place.base, &filter, &attributes).await.map_err(fault)?;
         let entry = match (found.pop(), found.is_empty()) {
             (None, _) => return Ok(None),
             (Some(entry), true) => entry,
-            (Some(_), false) => return Err(format!("{filter} finds more than one entry")),
+            (Some(_), false) => return Err(ServerError::Directory(printable(&format!("{filter} finds more than one entry")))),
         };
         let groups = match &self.settings.groups {
-            Some(groups) => groups_of(ldap, groups, &entry.dn).await?,
+            Some(groups) => self.groups_of(groups, &entry.dn).await?,
             None => Vec::new(),
         };
         Ok(Some(Entry { entry, groups }))
     }
+
+    async fn groups_of(&self, groups: &Groups, dn: &str) -> Result<Vec<GroupName>, ServerError> {
+        let filter = groups.filter.replace(DN, &escape(dn));
+        let found = self.directory.search(&groups.base, &filter, &[groups.name.as_str()]).await.map_err(fault)?;
+        if found.len() > MOST_GROUPS {
+            return Err(ServerError::Directory(printable(&format!("{dn} is in more than {MOST_GROUPS} groups"))));
+        }
+        // A group whose name cannot be a name here cannot be named by a profile either.
+        Ok(found.iter().filter_map(|entry| entry.value(&groups.name)?.parse().ok()).collect())
+    }
 }
 
-pub(super) fn seconds(whole: i64) -> Duration {
+#[allow(clippy::needless_pass_by_value)]
+fn fault(error: DirectoryError) -> ServerError {
+    ServerError::Directory(error.to_string())
+}
+
+fn seconds(whole: i64) -> Duration {
     Duration::from_secs(u64::try_from(whole).unwrap_or_default())
 }
 
-async fn groups_of(ldap: &mut ldap3::Ldap, groups: &Groups, dn: &str) -> Result<Vec<GroupName>, String> {
-    let filter = groups.filter.replace(DN, &ldap_escape(dn));
-    let found = search(ldap, &groups.base, &filter, vec![groups.name.as_str()]).await?;
-    if found.len() > MOST_GROUPS {
-        return Err(format!("{dn} is in more than {MOST_GROUPS} groups"));
-    }
-    // A group whose name cannot be a name here cannot be named by a profile either.
-    Ok(found.iter().filter_map(|entry| value(entry, &groups.name)?.parse().ok()).collect())
-}
-
-async fn search(ldap: &mut ldap3::Ldap, base: &str, filter: &str, attributes: Vec<&str>) -> Result<Vec<SearchEntry>, String> {
-    let result = ldap.search(base, Scope::Subtree, filter, attributes).await.and_then(ldap3::SearchResult::success);
-    let (entries, _) = result.map_err(|e| format!("the search below {base} failed: {e}"))?;
-    Ok(entries.into_iter().map(SearchEntry::construct).collect())
-}
-
-/// The first value of an attribute; binary ones, such as objectGUID, in hexadecimal.
-fn value(entry: &SearchEntry, attribute: &str) -> Option<String> {
-    let named = |name: &String| name.eq_ignore_ascii_case(attribute);
-    let text = entry.attrs.iter().find(|(name, _)| named(name)).and_then(|(_, values)| values.first().cloned());
-    let binary = || entry.bin_attrs.iter().find(|(name, _)| named(name)).and_then(|(_, values)| values.first());
-    text.or_else(|| binary().map(|octets| hex(octets))).filter(|text| !text.is_empty())
-}
-
 /// Whether the entry says that it is disabled. What cannot be read says so too.
-fn is_disabled(entry: &SearchEntry) -> bool {
-    value(entry, CONTROL).is_some_and(|text| text.parse::<i64>().map_or(true, |bits| bits & DISABLED != 0))
-}
-
-fn tls(pem: &str) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        roots.add(certificate.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
-    }
-    if roots.is_empty() {
-        return Err("ca-file holds no certificate in PEM".to_owned());
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|e| e.to_string())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+fn is_disabled(entry: &DirectoryEntry) -> bool {
+    entry.value(CONTROL).is_some_and(|text| text.parse::<i64>().map_or(true, |bits| bits & DISABLED != 0))
 }

@@ -95,15 +95,8 @@ impl LdapSettings {
     /// # Errors
     /// Key and problem in one sentence.
     pub fn check(&self) -> Result<(), String> {
-        let local = ["ldap://127.0.0.1", "ldap://[::1]", "ldap://localhost"];
-        let here = local.iter().any(|l| self.url.strip_prefix(l).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
-        let tls = self.url.starts_with("ldaps://") || (self.url.starts_with("ldap://") && self.start_tls);
-        if !tls && !here {
-            return Err("ldap.url must begin with ldaps://, or with ldap:// and start-tls = true: a password goes over it".into());
-        }
-        if tls && self.ca_file.is_none() {
-            return Err("ldap.ca-file is needed: the certificates (PEM) under which the directory stands".into());
-        }
+        lanyard_directory::check_url(&self.url, self.start_tls, self.ca_file.is_some())
+            .map_err(|problem| format!("ldap.{problem}"))?;
         if !(1..=15).contains(&self.timeout.secs()) {
             return Err("ldap.timeout must be 1s to 15s".into());
         }

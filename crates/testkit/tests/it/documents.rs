@@ -53,13 +53,13 @@ fn the_tour_of_the_readme_runs_word_for_word() {
 fn every_code_has_its_place_in_the_list_of_errors() {
     let list = document("docs/errors.md");
     let mut missing = BTreeSet::new();
-    for crate_name in ["modules", "ra", "enroll", "mdm", "ca", "pki", "store", "server", "agent"] {
+    for crate_name in ["modules", "ra", "enroll", "mdm", "ca", "pki", "store", "server", "agent", "directory", "gateway"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(crate_name).join("src");
         for file in sources(&folder) {
             let text = fs::read_to_string(&file).unwrap();
             for literal in text.split('"').skip(1).step_by(2) {
                 let code = literal.split_once('.').is_some_and(|(room, rest)| {
-                    let rooms = ["modules", "ra", "scep", "mdm", "ca", "pki", "store", "server", "agent"];
+                    let rooms = ["modules", "ra", "scep", "mdm", "ca", "pki", "store", "server", "agent", "directory", "gateway"];
                     // Names of files look like codes.
                     let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
                     rooms.contains(&room) && !rest.is_empty() && rest != "toml" && rest.chars().all(kebab)

@@ -11,6 +11,7 @@ mod directory;
 mod documents;
 mod enrolment;
 mod files;
+mod gateway;
 mod held;
 mod hostile;
 mod http_edge;

@@ -18,6 +18,8 @@ pub struct Facts<'a> {
     pub queue: &'a [QueueItem],
     /// Sizes.
     pub limits: Limits,
+    /// SHA-256 of the message as it came, to know it again when the device repeats it.
+    pub digest: [u8; 32],
     /// 16 random octets that were never used before; the next nonce.
     pub fresh_nonce: [u8; 16],
     /// The present.

@@ -1,7 +1,6 @@
 //! What is kept between two messages of a session.
 
 use lanyard_model::time::{Span, Timestamp};
-use lanyard_pki::crypto::digest::sha256;
 use serde::{Deserialize, Serialize};
 
 use super::flight::Flight;
@@ -102,10 +101,4 @@ impl SessionState {
         }
         if self.over { Sequence::First } else { Sequence::Next }
     }
-}
-
-/// Digest of a message, to know it again.
-pub(super) fn digest_of(message: &SyncMl) -> Vec<u8> {
-    // What cannot be written again cannot be recognised; it is then never taken for a repetition.
-    crate::syncml::encode(message).map(|text| sha256(text.as_bytes()).to_vec()).unwrap_or_default()
 }

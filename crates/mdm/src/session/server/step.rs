@@ -5,7 +5,7 @@ use super::{
     authenticate::{Verdict, authenticate},
     event::Event,
     facts::{Facts, JobState},
-    state::{Sequence, SessionState, digest_of},
+    state::{Sequence, SessionState},
 };
 use crate::{
     profile::job::JobId,
@@ -37,11 +37,10 @@ pub(super) struct Work<'a> {
 /// our commands. When there are none, the session is over.
 #[must_use]
 pub fn step(previous: Option<SessionState>, message: &SyncMl, facts: &Facts<'_>) -> Outcome {
-    let digest = digest_of(message);
     let mut resumed = false;
     let mut kept = None;
     if let Some(mut state) = previous {
-        match state.sequence(message, &digest, facts.now) {
+        match state.sequence(message, &facts.digest, facts.now) {
             Sequence::Repeated => {
                 state.last_at = facts.now;
                 return Outcome { events: Vec::new(), wanted: Vec::new(), state, reply: None };
@@ -56,7 +55,7 @@ pub fn step(previous: Option<SessionState>, message: &SyncMl, facts: &Facts<'_>)
         Work { facts, message, state, events: Vec::new(), wanted: Vec::new(), commands: Vec::new(), changed: Vec::new() };
     work.state.last_at = facts.now;
     work.state.last_msg = message.header.msg_id;
-    work.state.last_digest = digest;
+    work.state.last_digest = facts.digest.to_vec();
     work.state.own_msg = work.state.own_msg.saturating_add(1);
     if message.header.meta.max_msg_size.is_some() {
         work.state.max_msg_size = message.header.meta.max_msg_size;

@@ -372,6 +372,7 @@ fn a_job_whose_challenge_cannot_be_had_is_left_out() {
         server_url: URL,
         queue: &queue,
         limits: Limits::default(),
+        digest: [0; 32],
         fresh_nonce: [0; 16],
         now: lanyard_model::time::Timestamp::from_secs(1_800_000_000),
     };

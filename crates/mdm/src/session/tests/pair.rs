@@ -1,6 +1,7 @@
 //! A device and a server with a queue, joined by messages in text and a state in JSON.
 
 use lanyard_model::time::Timestamp;
+use lanyard_pki::crypto::digest::sha256;
 
 use crate::{
     csp::{LocUri, Scope},
@@ -98,6 +99,7 @@ impl Server {
             server_url: URL,
             queue: &self.queue,
             limits: self.limits,
+            digest: sha256(text.as_bytes()),
             fresh_nonce: self.nonce,
             now: Timestamp::from_secs(self.now),
         };
