@@ -77,7 +77,7 @@ enum Command {
     /// Make, list and revoke API tokens: for an MDM that makes challenges, or an administrator elsewhere.
     #[command(subcommand)]
     Token(token::Command),
-    /// The agent, on the device itself: enrol, renew, list.
+    /// The agent, on the device itself: enrol, install, renew, let other programs use it.
     #[command(subcommand)]
     Device(device::DeviceCommand),
     /// Stand in front of published applications and let only known devices and people in.
