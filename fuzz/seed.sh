@@ -38,6 +38,13 @@ for file in ../crates/mdm/testdata/windows-mdm/sessions/*.xml; do
     add structdata /tmp/lanyard-seed.$$
   done
 done
+printf 'Cmd=Sync&User=corp%%5Calice&DeviceId=v140Device&DeviceType=SmartPhone' > /tmp/lanyard-seed.$$
+add activesync /tmp/lanyard-seed.$$
+printf 'jAAJBAp2MTQwRGV2aWNlAApTbWFydFBob25l' > /tmp/lanyard-seed.$$
+add activesync /tmp/lanyard-seed.$$
+# FolderSync from the beginning.
+printf '\003\001\152\000\000\007VR\0030\000\001\001' > /tmp/lanyard-seed.$$
+add activesync /tmp/lanyard-seed.$$
 if [ -d "$vectors" ]; then
   for file in "$vectors"/x509/PKITS_data/certs/*.crt "$vectors"/x509/custom/*.der; do
     for target in certificate extension; do add $target "$file"; done

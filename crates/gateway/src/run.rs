@@ -112,6 +112,7 @@ impl Gateway {
         let mut rules = rules(&config, &folder, self.lanyard())?;
         rules.watch(&config);
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        self.attempts.forget(|_| true);
         Ok(())
     }
 }

@@ -488,6 +488,10 @@ pub struct Application {
     /// Whether the back end sees the published host name in `Host`, instead of its own.
     #[serde(default = "yes")]
     pub keep_host: bool,
+    /// Whether connections to back ends are used again. A back end that ends idle connections without a word can do so just when a request is on
+    /// its way; a POST is then not sent a second time, and fails. Off for ActiveSync unless it is said, else on.
+    #[serde(default)]
+    pub reuse_connections: Option<bool>,
     /// Path that is asked of each back end now and then; whatever answers below 500 is well.
     #[serde(default)]
     pub health_path: Option<String>,

@@ -133,6 +133,10 @@ async fn answer(
     let admission = story.admission.insert(admission);
     if let Some(account) = &admission.account {
         client.let_in(&account.key);
+        // Disabled since it was looked at: whoever ends connections may have looked before this one was noted.
+        if application.accounts.as_ref().is_some_and(|(_, source)| !source.still(account)) {
+            return Err(Denial::because(Reason::AccountRefused, &format!("{} is disabled", account.name)));
+        }
     }
     if application.kind == Kind::Activesync {
         let query = query::read(request.uri().query());

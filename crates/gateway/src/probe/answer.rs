@@ -126,7 +126,8 @@ mod tests {
         let html = [("content-type", "text/html; charset=utf-8")];
         let negotiate = [("www-authenticate", "Negotiate")];
         let both = [("www-authenticate", "Negotiate, Basic realm=\"x\"")];
-        let rows: &[(u16, &[(&str, &str)], &str, Verdict)] = &[
+        type Row<'a> = (u16, &'a [(&'a str, &'a str)], &'a str, Verdict);
+        let rows: &[Row<'_>] = &[
             (501, &[], "", Verdict::EasAnswers),
             (505, &[], "", Verdict::EasAnswers),
             (500, &[], "", Verdict::EasOtherAnswers),

@@ -1,6 +1,12 @@
 //! One request over a connection of its own, and its answer as it came.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Error,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
 use ::http::{HeaderMap, Method, Request, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -9,7 +15,10 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use lanyard_model::{secret::SecretText, text::printable};
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::timeout,
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -18,6 +27,8 @@ use super::{
     verdict::Verdict,
 };
 
+/// How long a connection that failed may still tell why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Most octets of an answer that are read.
 const MAX_BODY: usize = 1024 * 1024;
 /// Most headers of an answer that are shown.
@@ -91,18 +102,17 @@ impl Answer {
 pub async fn exchange(stream: Box<dyn Stream>, ask: Ask<'_>, limit: Duration, question: Question) -> Result<Answer, Failed> {
     let start = Instant::now();
     let request = ask.request().map_err(|e| (Verdict::NotHttp, vec![e]))?;
+    let heard = Heard::default();
+    let stream = Overheard { stream, heard: Arc::clone(&heard) };
     let sending = async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let pump = tokio::spawn(connection);
-        let answer = sender.send_request(request).await;
-        // Why a connection ended is told to the one who drives it.
-        let answer = match answer {
+        let answer = match sender.send_request(request).await {
             Ok(answer) => answer,
             Err(error) => {
-                return match timeout(Duration::from_secs(1), pump).await {
-                    Ok(Ok(Err(reason))) => Err(reason),
-                    _ => Err(error),
-                };
+                // What comes last over the connection may be why.
+                let _ = timeout(LAST_WORDS, pump).await;
+                return Err(error);
             }
         };
         let (head, body) = answer.into_parts();
@@ -119,7 +129,13 @@ pub async fn exchange(stream: Box<dyn Stream>, ask: Ask<'_>, limit: Duration, qu
             let line = format!("{:?} {} {}", head.version, head.status.as_u16(), printable(&reason));
             Ok(Answer { status: head.status.as_u16(), line, headers: head.headers, body, ms: ms_since(start) })
         }
-        Ok(Err(error)) => Err((of_error(&error, question), vec![said(&error)])),
+        Ok(Err(error)) => {
+            let heard = heard.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Err(match heard {
+                Some(heard) => (of_socket(&heard, question), vec![heard.to_string()]),
+                None => (if error.is_parse() { Verdict::NotHttp } else { Verdict::ConnectionCut }, vec![error.to_string()]),
+            })
+        }
         Err(_) => Err((Verdict::AnswerTimeout, vec![format!("no answer within {} s", limit.as_secs())])),
     }
 }
@@ -142,19 +158,54 @@ impl Ask<'_> {
     }
 }
 
-fn source_of(error: &hyper::Error) -> Option<&std::io::Error> {
-    std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>())
+/// What an error of the connection means. In TLS 1.3 the server's word about our certificate comes with the first thing read.
+fn of_socket(error: &Error, question: Question) -> Verdict {
+    let verdict = of_tls(error, question);
+    if verdict == Verdict::TlsClosed || verdict == Verdict::TlsFailed { Verdict::ConnectionCut } else { verdict }
 }
 
-fn said(error: &hyper::Error) -> String {
-    source_of(error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+/// The first error that a connection told.
+type Heard = Arc<Mutex<Option<Error>>>;
+
+/// A connection whose first error is remembered: HTTP tells its users that it ended, but not always why.
+struct Overheard {
+    stream: Box<dyn Stream>,
+    heard: Heard,
 }
 
-fn of_error(error: &hyper::Error, question: Question) -> Verdict {
-    // In TLS 1.3 the server's word about our certificate comes with the first thing read.
-    if let Some(source) = source_of(error) {
-        let verdict = of_tls(source, question);
-        return if verdict == Verdict::TlsClosed || verdict == Verdict::TlsFailed { Verdict::ConnectionCut } else { verdict };
+impl Overheard {
+    fn remember<T>(&self, done: Poll<Result<T, Error>>) -> Poll<Result<T, Error>> {
+        let Poll::Ready(Err(error)) = done else { return done };
+        let told = Error::new(error.kind(), error.to_string());
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        Poll::Ready(Err(told))
     }
-    if error.is_parse() { Verdict::NotHttp } else { Verdict::ConnectionCut }
+}
+
+impl AsyncRead for Overheard {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<(), Error>> {
+        let done = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.remember(done)
+    }
+}
+
+impl AsyncWrite for Overheard {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<Result<usize, Error>> {
+        let done = Pin::new(&mut self.stream).poll_write(context, octets);
+        if let Poll::Ready(Err(_)) = done {
+            // The reason waits to be read.
+            let mut rest = [0; 512];
+            let read = Pin::new(&mut self.stream).poll_read(context, &mut ReadBuf::new(&mut rest));
+            let _ = self.remember(read);
+        }
+        self.remember(done)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }

@@ -82,25 +82,25 @@ verdicts! {
         "try from another network; check the name in the URL against the names the server publishes";
     TlsTimeout = "tls.timeout", Bad: "the connection is accepted, but the handshake gets no answer",
         "an overloaded server, or a firewall that lets only small packets through", "look at the load; check MTU and MSS in the path";
-    ServerGood = "server.good", Good: "the server's certificate can be believed", "", "";
-    ServerUntrusted = "server.untrusted", Bad: "the server's certificate comes from nobody that is trusted here",
+    ServerGood = "server-certificate.good", Good: "the server's certificate can be believed", "", "";
+    ServerUntrusted = "server-certificate.untrusted", Bad: "the server's certificate comes from nobody that is trusted here",
         "an own authority whose root is not installed on this device, or a self-signed certificate",
         "install the root on the devices (lanyard ca export), or try with --ca FILE";
-    ServerIncomplete = "server.incomplete", Bad: "the server sends its certificate without the one above it",
+    ServerIncomplete = "server-certificate.incomplete", Bad: "the server sends its certificate without the one above it",
         "the intermediate certificate is missing in the server's configuration; browsers often find it themselves, phones do not",
         "send the whole chain except the root";
-    ServerName = "server.name", Bad: "the server's certificate is for other names",
+    ServerName = "server-certificate.name", Bad: "the server's certificate is for other names",
         "a certificate of another service, or the name was never put into the subject alternative names",
         "request a certificate with this name, or use one of the names that were seen";
-    ServerExpired = "server.expired", Bad: "the server's certificate has ended", "nobody renewed it", "renew it, and let it renew itself from now on";
-    ServerNotYet = "server.not-yet", Bad: "the server's certificate is not valid yet",
+    ServerExpired = "server-certificate.expired", Bad: "the server's certificate has ended", "nobody renewed it", "renew it, and let it renew itself from now on";
+    ServerNotYet = "server-certificate.not-yet", Bad: "the server's certificate is not valid yet",
         "the clock here or there is wrong", "set the clocks";
-    ServerPurpose = "server.purpose", Bad: "the server's certificate is not one for servers",
+    ServerPurpose = "server-certificate.purpose", Bad: "the server's certificate is not one for servers",
         "its extended key usage lacks serverAuth", "request one from a template for servers";
-    ServerBad = "server.bad", Bad: "the server's certificate cannot be believed", "see what was seen", "look at the certificate";
-    ServerIgnored = "server.ignored", Warning: "the server's certificate is not to be believed, and that was ignored as asked",
+    ServerBad = "server-certificate.bad", Bad: "the server's certificate cannot be believed", "see what was seen", "look at the certificate";
+    ServerIgnored = "server-certificate.ignored", Warning: "the server's certificate is not to be believed, and that was ignored as asked",
         "--insecure", "leave --insecure out to see what phones see";
-    ServerSoon = "server.soon", Warning: "the server's certificate ends within two weeks", "nobody renewed it yet", "renew it";
+    ServerSoon = "server-certificate.soon", Warning: "the server's certificate ends within two weeks", "nobody renewed it yet", "renew it";
     PlainHttp = "tls.none", Warning: "plain HTTP, without TLS", "the URL says http://", "never send passwords this way; publish over HTTPS";
     CertificateNotAsked = "client.not-asked", Good: "the server asks for no client certificate", "", "";
     CertificateNotAskedButWanted = "client.not-asked-wanted", Bad: "the server asks for no client certificate, though it should",
@@ -207,7 +207,7 @@ impl Verdict {
         match code.split('.').next().unwrap_or_default() {
             "dns" => return 10,
             "tcp" => return 11,
-            "tls" | "server" => return 12,
+            "tls" | "server-certificate" => return 12,
             "client" => return 13,
             _ => {}
         }

@@ -55,6 +55,8 @@ const MAX_HEAD: usize = 128 * 1024;
 pub struct BackEnds {
     list: Vec<Arc<BackEnd>>,
     turn: AtomicUsize,
+    /// Whether connections are used again.
+    reuse: bool,
 }
 
 /// One back end.
@@ -90,6 +92,7 @@ pub struct Lease {
     back_end: Arc<BackEnd>,
     sender: Option<SendRequest<RequestBody>>,
     progress: Option<Progress>,
+    reuse: bool,
 }
 
 impl std::fmt::Debug for Lease {
@@ -107,7 +110,7 @@ impl Drop for Lease {
 impl Lease {
     /// Frees the connection for others, when the request was sent to its end.
     pub fn give_back(mut self) {
-        let sent = self.progress.as_ref().is_none_or(|progress| progress.get() == Upload::Done);
+        let sent = self.reuse && self.progress.as_ref().is_none_or(|progress| progress.get() == Upload::Done);
         if let (Some(sender), true) = (self.sender.take(), sent)
             && !sender.is_closed()
         {
@@ -171,7 +174,8 @@ impl BackEnds {
             }))
         };
         let list = settings.back_ends.iter().map(one).collect::<Result<_, _>>()?;
-        Ok(Self { list, turn: AtomicUsize::new(0) })
+        let reuse = settings.reuse_connections.unwrap_or(settings.kind != file::Kind::Activesync);
+        Ok(Self { list, turn: AtomicUsize::new(0), reuse })
     }
 
     /// All of them.
@@ -202,6 +206,9 @@ impl BackEnds {
         patience: Duration,
     ) -> Result<(Response<Incoming>, Lease), Denial> {
         let mut problem = Denial::of(Reason::BackEndUnreachable);
+        if !self.reuse {
+            request.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let order = if let [one] = self.list.as_slice() { vec![Arc::clone(one)] } else { self.order() };
         for back_end in order {
             if !keep_host {
@@ -209,7 +216,7 @@ impl BackEnds {
             }
             // Once over a connection that lay idle, and once over a new one.
             for fresh in [false, true] {
-                let taken = if fresh { None } else { back_end.take().await };
+                let taken = if fresh || !self.reuse { None } else { back_end.take().await };
                 let (sender, idle) = match taken {
                     Some((sender, idle)) => (sender, idle),
                     None if !fresh => continue,
@@ -224,7 +231,12 @@ impl BackEnds {
                 };
                 let spare = (idle >= DOUBTFUL).then(|| spare(&request)).flatten();
                 back_end.active.fetch_add(1, Ordering::Relaxed);
-                let mut lease = Lease { back_end: Arc::clone(&back_end), sender: Some(sender), progress: progress.clone() };
+                let mut lease = Lease {
+                    back_end: Arc::clone(&back_end),
+                    sender: Some(sender),
+                    progress: progress.clone(),
+                    reuse: self.reuse,
+                };
                 match attempt(&mut lease, request, patience).await {
                     Ok(response) => return Ok((response, lease)),
                     Err((Some(unsent), _)) => request = unsent,

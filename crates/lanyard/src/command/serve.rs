@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
+use lanyard_gateway::clock::Clock;
 use lanyard_server::{
     clock::SystemClock,
     error::chain,
@@ -34,6 +35,9 @@ pub struct Arguments {
     /// Address of the HTTPS listener for managed devices, likewise.
     #[arg(long, value_name = "ADDR")]
     mtls: Option<SocketAddr>,
+    /// Configuration of a gateway that runs in this process too, for small sites. It follows this server like any other gateway.
+    #[arg(long, value_name = "FILE")]
+    gateway: Option<PathBuf>,
     /// Only check configuration, keys, templates and profiles, and end.
     #[arg(long)]
     check_config: bool,
@@ -68,6 +72,19 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Ok(running) => running,
         Err(error) => return print::fail(&format!("{} [{}]", chain(&error), error.code()), None),
     };
+    let gateway = match &arguments.gateway {
+        None => None,
+        Some(file) => match lanyard_gateway::run::start(file, Clock::default()).await {
+            Ok(gateway) => Some(gateway),
+            Err(error) => {
+                running.stop().await;
+                return print::fail(
+                    &format!("{error} [{}]", error.code()),
+                    Some("see 'lanyard gateway --config FILE --check-config'"),
+                );
+            }
+        },
+    };
     print::remark(&format!(
         "serving http://{} and https://{}; SCEP at http://{}/scep/default",
         running.http, running.https, running.http
@@ -77,6 +94,9 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         _ = terminate.recv() => {}
     }
     print::remark("stopping");
+    if let Some(gateway) = gateway {
+        gateway.stop().await;
+    }
     running.stop().await;
     ExitCode::SUCCESS
 }

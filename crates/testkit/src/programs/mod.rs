@@ -14,6 +14,7 @@ pub mod pkilint;
 pub mod postgres;
 pub mod scepclient;
 pub mod slapd;
+pub mod sogo;
 pub mod strongswan;
 pub mod swtpm;
 pub mod vectors;

@@ -73,6 +73,14 @@ fn every_code_has_its_place_in_the_list_of_errors() {
     assert!(missing.is_empty(), "docs/errors.md lacks {missing:?}");
 }
 
+#[test]
+fn every_verdict_of_the_tester_is_in_its_guide() {
+    let guide = document("docs/guides/tester.md");
+    for text in lanyard_gateway::probe::verdict::Verdict::ALL.iter().map(|verdict| verdict.text()) {
+        assert!(guide.contains(&format!("| `{}` |", text.code)) && guide.contains(text.means), "{}", text.code);
+    }
+}
+
 fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

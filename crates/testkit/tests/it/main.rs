@@ -22,6 +22,7 @@ mod mdm;
 mod moving;
 mod nodes;
 mod policy;
+mod probe;
 mod process;
 mod renewal;
 mod rollover;

@@ -11,11 +11,13 @@
 mod activesync;
 mod back_end;
 mod certificates;
+mod command_line;
 mod headers;
 mod hosts;
 mod mapping;
 mod passwords;
+mod sogo;
 mod state;
 mod streaming;
-mod support;
+pub mod support;
 mod table;

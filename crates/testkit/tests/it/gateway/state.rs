@@ -1,6 +1,9 @@
 //! What Lanyard's server knows reaches the gateway within seconds: revocations, blocks, disabled users, and its absence.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use lanyard_pki::{crypto::software::SoftwareSigner, pem};
 use lanyard_server::api::types::Order;
@@ -23,7 +26,7 @@ use super::{back_end::BackEnd, support::BY_HEADER};
 const HOST: &str = "mail.example.org";
 
 /// A certificate of Lanyard for a user's device.
-async fn issue(server: &TestServer, n: usize, user: &str, device: &str) -> Identity {
+pub async fn issue(server: &TestServer, n: usize, user: &str, device: &str) -> Identity {
     let order =
         Order { template: "user-client".into(), user: Some(user.into()), device: Some(device.into()), ..Order::default() };
     let endpoint = Endpoint::of(server).await;
@@ -41,7 +44,8 @@ async fn token(server: &TestServer, role: &str) -> String {
     made["token"].as_str().unwrap().to_owned()
 }
 
-async fn people(server: &TestServer) {
+/// Alice and Bob with a device and a password each.
+pub async fn people(server: &TestServer) {
     for (user, device) in [("alice", "phone-a"), ("bob", "phone-b")] {
         server
             .admin
@@ -54,8 +58,12 @@ async fn people(server: &TestServer) {
 }
 
 async fn site(server: &TestServer, back_end: &BackEnd, more: &str) -> TestGateway {
+    site_of(server, back_end.address, more).await
+}
+
+/// A gateway that follows this server, in front of this back end.
+pub async fn site_of(server: &TestServer, address: SocketAddr, more: &str) -> TestGateway {
     let port = server.https.port();
-    let address = back_end.address;
     let text = format!(
         "[server]\nurl = \"https://localhost:{port}\"\nca-file = \"lanyard-root.pem\"\ntoken-file = \"token\"\nmax-age = \"4s\"\n\
          [[trust]]\nname = \"staff\"\nca-file = \"lanyard-root.pem\"\nrevocation = \"server\"\n\
@@ -71,7 +79,8 @@ async fn site(server: &TestServer, back_end: &BackEnd, more: &str) -> TestGatewa
     gateway
 }
 
-fn number(response: &Response) -> String {
+/// Status and substatus of a refusal.
+pub fn number(response: &Response) -> String {
     response.text().split(' ').next().unwrap_or_default().to_owned()
 }
 
