@@ -5,7 +5,7 @@ ARGS ?=
 PKILINT := target/pkilint
 VECTORS := target/vectors/cryptography_vectors
 FIGURES := target/soak.txt
-PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins strongswan-charon strongswan-swanctl libcharon-extra-plugins iproute2 postgresql dbus openssl curl strace sqlite3 python3-venv slapd ldap-utils faketime freeradius eapoltest dbconfig-sqlite3 glewlwyd chromium chromium-driver exim4-daemon-light gnutls-bin libnss3-tools openjdk-17-jre-headless libtss2-dev pkg-config swtpm tpm2-tools tpm2-openssl tpm2-abrmd sogo sogo-activesync memcached dovecot-imapd
+PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins strongswan-charon strongswan-swanctl libcharon-extra-plugins iproute2 postgresql dbus openssl curl strace sqlite3 python3-venv slapd ldap-utils faketime freeradius eapoltest dbconfig-sqlite3 glewlwyd chromium chromium-driver exim4-daemon-light gnutls-bin libnss3-tools openjdk-17-jre-headless libtss2-dev pkg-config swtpm tpm2-tools tpm2-openssl tpm2-abrmd sogo sogo-activesync memcached dovecot-imapd samba samba-ad-dc samba-ad-provision winbind ldb-tools
 
 .PHONY: demo test soak packages bench fuzz lint advisories clean
 

@@ -64,6 +64,13 @@ impl Client {
         Self { address, config: Arc::new(config) }
     }
 
+    /// The same, speaking HTTP/2; what is sent are frames then.
+    #[must_use]
+    pub fn http2(mut self) -> Self {
+        Arc::make_mut(&mut self.config).alpn_protocols = vec![b"h2".to_vec()];
+        self
+    }
+
     /// Connects for this server name.
     ///
     /// # Errors
@@ -161,6 +168,27 @@ impl Connection {
             text.push(timeout(PATIENCE, self.stream.read_u8()).await.expect("an answer").expect("an answer"));
         }
         String::from_utf8_lossy(&text).trim_end().to_owned()
+    }
+
+    /// So many octets of what comes next.
+    ///
+    /// # Panics
+    /// When they do not come.
+    pub async fn first_octets(&mut self, count: usize) -> Vec<u8> {
+        let mut octets = vec![0; count];
+        timeout(PATIENCE, self.stream.read_exact(&mut octets)).await.expect("octets").expect("octets");
+        octets
+    }
+
+    /// Everything that comes until the other side ends the connection.
+    ///
+    /// # Panics
+    /// When it does not end within a few seconds.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        let end = timeout(std::time::Duration::from_secs(8), self.stream.read_to_end(&mut all)).await;
+        assert!(end.is_ok(), "the other side goes on");
+        all
     }
 
     /// Waits until the other side ends the connection.

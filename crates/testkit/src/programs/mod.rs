@@ -12,6 +12,7 @@ pub mod keystores;
 pub mod openssl;
 pub mod pkilint;
 pub mod postgres;
+pub mod samba;
 pub mod scepclient;
 pub mod slapd;
 pub mod sogo;
