@@ -49,6 +49,7 @@ bench:
 	$(CARGO) build --release --locked -p lanyard
 	target/release/lanyard bench scep --peer
 	target/release/lanyard bench fleet
+	target/release/lanyard bench gateway --peers
 
 # Every fuzz target for FUZZ_SECONDS each, from the vectors; cargo-fuzz is installed when it is missing.
 FUZZ_SECONDS ?= 30
