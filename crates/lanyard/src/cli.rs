@@ -5,8 +5,8 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, gateway, group, init, invite, node, policy,
-    probe, recovery, request, serve, store, token,
+    audit, authority, bench, certificate, challenge, demo, device, directory, fleet, gateway, group, init, invitation, invite,
+    node, policy, probe, recovery, request, serve, store, token,
 };
 
 /// Gives every device of an organisation a certificate, keeps it renewed, and lets only those devices in.
@@ -68,13 +68,16 @@ enum Command {
     Fleet(fleet::FleetCommand),
     /// Invite people to fetch a certificate at the portal, by a link that works once.
     Invite(invite::Arguments),
+    /// List the invitations that were made, and withdraw them.
+    #[command(subcommand)]
+    Invitation(invitation::Command),
     /// Get archived keys back: one person asks, another agrees.
     #[command(subcommand)]
     Recovery(recovery::Command),
     /// Make, list and revoke API tokens: for an MDM that makes challenges, or an administrator elsewhere.
     #[command(subcommand)]
     Token(token::Command),
-    /// The agent, on the device itself: enrol, renew, list.
+    /// The agent, on the device itself: enrol, install, renew, let other programs use it.
     #[command(subcommand)]
     Device(device::DeviceCommand),
     /// Stand in front of published applications and let only known devices and people in.
@@ -122,6 +125,7 @@ pub fn main() -> ExitCode {
             Command::Group(command) => group::run(command).await,
             Command::Fleet(command) => fleet::run(command).await,
             Command::Invite(arguments) => invite::run(arguments).await,
+            Command::Invitation(command) => invitation::run(command).await,
             Command::Recovery(command) => recovery::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Device(command) => device::run(command).await,

@@ -110,6 +110,8 @@ pub enum AuditKind {
     KeysRecovered,
     /// Somebody was invited to fetch a certificate.
     Invited,
+    /// An invitation was withdrawn before it was used.
+    InvitationWithdrawn,
     /// A mail was handed to the mail server.
     MailSent,
     /// A policy was exported for a device.

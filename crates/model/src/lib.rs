@@ -16,6 +16,7 @@ pub mod enroll;
 pub mod fleet;
 pub mod gateway;
 pub mod id;
+pub mod invitation;
 pub mod key;
 pub mod lease;
 pub mod module;

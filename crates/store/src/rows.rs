@@ -13,6 +13,7 @@ use lanyard_model::{
     directory::{Device, Group, User},
     fleet::{Enrollment, JobRecord, JobState},
     id::RequestId,
+    invitation::InvitationRecord,
     lease::LeaseRecord,
     node::NodeRecord,
     notice::NoticeRecord,
@@ -310,6 +311,11 @@ pub(crate) fn archived_key(row: &impl StoredRow) -> Result<ArchivedKey> {
         created_at: time(row, "archived_keys.created_at")?,
         sealed: octets(row, "archived_keys.sealed")?,
     })
+}
+
+/// Table `invitations`.
+pub(crate) fn invitation(row: &impl StoredRow) -> Result<InvitationRecord> {
+    json(row, "invitations.body")
 }
 
 /// Table `recoveries`, with the revision.

@@ -53,6 +53,7 @@ const TABLES: &[Table] = &[
     table("page_challenges", "challenge", false),
     table("archived_keys", "key_digest", false),
     table("recoveries", "id", false),
+    table("invitations", "id", false),
     table("audit", "seq", false),
     table("audit_heads", "id", true),
 ];

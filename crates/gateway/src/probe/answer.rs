@@ -2,6 +2,9 @@
 
 use super::{http::Answer, report::End, verdict::Verdict};
 
+/// Characters of a body in which a substatus is looked for.
+const MAX_LOOKED_AT: usize = 2_000;
+
 /// What was sent along.
 #[derive(Debug, Clone, Copy)]
 pub struct Sent {
@@ -46,10 +49,7 @@ pub fn of_status(answer: &Answer, sent: Sent) -> Verdict {
     match answer.status {
         400 => of_bad_request(answer),
         401 => of_unauthorized(answer, sent),
-        403 if !sent.tls => Verdict::TlsRequired,
-        403 if sent.certificate => Verdict::CertificateRefused,
-        403 if sent.password => Verdict::UserRefused,
-        403 => Verdict::CertificateMissing,
+        403 => of_forbidden(answer, sent),
         404 => Verdict::PathUnknown,
         405 => Verdict::MethodRefused,
         413 => Verdict::TooLarge,
@@ -65,6 +65,27 @@ pub fn of_status(answer: &Answer, sent: Sent) -> Verdict {
         507 => Verdict::StorageFull,
         500..=599 => Verdict::ServerError,
         _ => Verdict::OtherStatus,
+    }
+}
+
+/// The gateway and the detailed pages of IIS name the substatus in the body.
+fn of_forbidden(answer: &Answer, sent: Sent) -> Verdict {
+    let body: String = answer.text().chars().take(MAX_LOOKED_AT).collect();
+    let substatus = body.split("403.").skip(1).find_map(|rest| {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| rest.split_at(end).0);
+        digits.parse::<u8>().ok()
+    });
+    match substatus {
+        Some(4) => Verdict::TlsRequired,
+        Some(7) => Verdict::CertificateMissing,
+        Some(12) => Verdict::CertificateUnmapped,
+        Some(13) => Verdict::CertificateRevoked,
+        Some(16) => Verdict::CertificateUntrusted,
+        Some(17) => Verdict::CertificateEnded,
+        _ if !sent.tls => Verdict::TlsRequired,
+        _ if sent.certificate => Verdict::CertificateRefused,
+        _ if sent.password => Verdict::UserRefused,
+        _ => Verdict::CertificateMissing,
     }
 }
 
@@ -159,6 +180,16 @@ mod tests {
         assert_eq!(of_get(&answer(403, &[], ""), plain), Verdict::TlsRequired);
         let certificate = Sent { certificate: true, ..PHONE };
         assert_eq!(of_get(&answer(403, &[], ""), certificate), Verdict::CertificateRefused);
+        for (body, expected) in [
+            ("403.13 gateway.certificate-revoked", Verdict::CertificateRevoked),
+            ("<title>IIS 10.0 Detailed Error - 403.16 - Forbidden</title>", Verdict::CertificateUntrusted),
+            ("403.17", Verdict::CertificateEnded),
+            ("403.12 x", Verdict::CertificateUnmapped),
+            ("403.7", Verdict::CertificateMissing),
+            ("403. 403.x", Verdict::CertificateRefused),
+        ] {
+            assert_eq!(of_get(&answer(403, &[], body), certificate), expected, "{body}");
+        }
         let nothing = Sent { password: false, ..PHONE };
         assert_eq!(of_get(&answer(403, &[], ""), nothing), Verdict::CertificateMissing);
         assert_eq!(of_get(&answer(401, &both, ""), nothing), Verdict::PasswordWanted);

@@ -31,6 +31,8 @@ use super::{
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Most octets of an answer that are read.
 const MAX_BODY: usize = 1024 * 1024;
+/// Most characters of a refusal's text that are shown.
+const MAX_REASON: usize = 300;
 /// Most headers of an answer that are shown.
 const MAX_SHOWN: usize = 60;
 
@@ -78,6 +80,9 @@ impl Answer {
     #[must_use]
     pub fn shown(&self) -> Vec<String> {
         let mut out = vec![self.line.clone()];
+        let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
+        let reason = (self.status >= 400 && plain).then(|| self.text()).filter(|text| !text.trim().is_empty());
+        out.extend(reason.map(|text| format!("says: {}", printable(&text.trim().chars().take(MAX_REASON).collect::<String>()))));
         for (name, value) in self.headers.iter().take(MAX_SHOWN) {
             let secret = matches!(name.as_str(), "set-cookie" | "authorization" | "proxy-authenticate");
             let text = String::from_utf8_lossy(value.as_bytes());

@@ -33,7 +33,7 @@ const SLACK: Duration = Duration::from_secs(30);
 struct Work<'a> {
     plan: &'a Plan,
     report: Report,
-    told: &'a mut (dyn FnMut(&Step) + Send),
+    told: &'a (dyn Fn(&Step) + Sync),
     addresses: Vec<SocketAddr>,
     roots: Arc<RootCertStore>,
     authority: String,
@@ -43,7 +43,7 @@ struct Work<'a> {
 ///
 /// # Errors
 /// What is wrong with files or settings, in words; never what is wrong with the server.
-pub async fn run(plan: &Plan, told: &mut (dyn FnMut(&Step) + Send)) -> Result<Report, String> {
+pub async fn run(plan: &Plan, told: &(dyn Fn(&Step) + Sync)) -> Result<Report, String> {
     let scheme = if plan.target.tls { "https" } else { "http" };
     let report = Report {
         url: format!("{scheme}://{}{}", plan.target.authority(), plan.target.path),

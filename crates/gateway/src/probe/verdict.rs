@@ -153,6 +153,14 @@ verdicts! {
     CertificateRefused = "refused.certificate", Bad: "refused: the server does not accept the certificate (403.13, .16 or .17), or the user or device",
         "it is revoked, from an unknown issuer, or has ended; or its account may not use ActiveSync; or the device is blocked",
         "lanyard request show and the gateway's log name the reason; try the same user with a password";
+    CertificateRevoked = "refused.revoked", Bad: "refused: the certificate is revoked, or whether it is cannot be found out (403.13)",
+        "somebody reported it lost, or the revocation list or the server that tells of it cannot be reached", "request a new one; look at the age of what the proxy knows";
+    CertificateUntrusted = "refused.untrusted", Bad: "refused: the certificate's issuer or purpose is not trusted for this (403.16)",
+        "an authority that is not in the rule's list, a missing intermediate, or a certificate without clientAuth", "add the authority to the rule; send the whole chain; use a certificate for clients";
+    CertificateEnded = "refused.ended", Bad: "refused: the certificate has ended or is not valid yet (403.17)",
+        "it was not renewed, or a clock is wrong", "renew it; compare the clocks";
+    CertificateUnmapped = "refused.unmapped", Bad: "refused: the certificate leads to no account, to several, or to one that may not (403.12)",
+        "no mapping of the account, a disabled, locked or expired account, or another account than the password's", "lanyard gateway explain says which; correct the account or its mapping";
     UserRefused = "refused.user", Bad: "refused: this user may not use the service, or this device is blocked",
         "ActiveSync is off for the mailbox, or a device rule blocks it", "turn it on for the user; allow the device";
     NginxNoCertificate = "refused.nginx-no-certificate", Bad: "an nginx in front wants a client certificate", "it answers 400 for what others answer 403", "show one";

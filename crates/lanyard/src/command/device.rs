@@ -1,9 +1,10 @@
 //! `lanyard device …`: the agent, on the device itself.
 //!
-//! Arguments and exit codes are here and, for a device under management, in [`management`]; [`running`] is the service; what is printed is in
-//! [`output`]; everything else is in the room `agent`.
+//! Dispatch and exit codes are here, the rest by subject: [`enrolling`] (SCEP), [`management`] (joined devices), [`running`] (the service) and
+//! others; what is printed is in [`output`], everything else in the room `agent`.
 
 mod applying;
+mod enrolling;
 mod install;
 mod management;
 mod output;
@@ -23,23 +24,18 @@ use clap::{Args, Subcommand};
 use lanyard_agent::{
     error::AgentError,
     model::{
-        id::IdError,
-        key::KeyKind,
-        name::DistinguishedName,
-        san::SubjectAltName,
         secret::SecretText,
         time::{Span, SpanError},
     },
-    pki::name::parse as parse_name,
-    scep::{self, EnrollOptions, EnrollOutcome, Progress, SessionOptions, options::fingerprint, renew::RenewOptions},
-    store::{DeviceStore, LocalId},
-    upkeep::{self, Way},
+    scep::{Progress, options::fingerprint},
+    store::DeviceStore,
 };
 
 use applying::{APPLY_EXAMPLE, ApplyArgs};
-use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, OwnerArg, TrustArgs};
+use enrolling::{ENROLL_EXAMPLE, EXIT_CODES, EnrollArgs, RenewArgs, ResumeArgs};
+use install::{EXPORT_EXAMPLE, ExportArgs, INSTALL_EXAMPLE, InstallArgs, TrustArgs};
 use management::{JOIN_EXAMPLE, JoinArgs, LeaveArgs, MANAGEMENT_CODES, SyncArgs};
-use protection::{PROTECTION_EXAMPLE, Protection};
+use protection::PROTECTION_EXAMPLE;
 use running::{RUN_EXAMPLE, RunArgs};
 use status::StatusArgs;
 use using::{USE_EXAMPLE, UseCommand};
@@ -52,13 +48,6 @@ const FAILED: u8 = 1;
 const REFUSED: u8 = 3;
 /// Still held when the questions were spent.
 const PENDING: u8 = 4;
-
-const EXIT_CODES: &str = "Exit codes: 0 certificate obtained; 1 local, transport or verification error; 2 usage; \
-3 refused by the server; 4 still held after --retry-count questions (go on with 'lanyard device resume').";
-
-const ENROLL_EXAMPLE: &str = "Example:
-  lanyard device enroll --scep http://ca.example.org/scep/devices --ca-fingerprint 3F:0A:…:9C \\
-    --challenge-file challenge.txt --subject CN=laptop-7,O=Example --san dns:laptop-7.example.org";
 
 /// What the agent can be told to do.
 #[derive(Debug, Subcommand)]
@@ -124,74 +113,6 @@ pub struct StoreArgs {
     json: bool,
 }
 
-/// How to talk to the server.
-#[derive(Debug, Args)]
-pub struct TalkArgs {
-    /// How often to ask for a held request
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    retry_count: u32,
-    /// How long to wait before asking
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_period)]
-    retry_period: Duration,
-    /// Roots for https:// in PEM [default: those of the operating system]
-    #[arg(long, value_name = "FILE")]
-    tls_roots: Option<PathBuf>,
-    /// Keep a certificate that lacks names that were asked for
-    #[arg(long)]
-    accept_other_names: bool,
-    /// File with the PIN of a key in the TPM, - for standard input [default: typed unseen when it is needed]
-    #[arg(long, value_name = "FILE")]
-    pin_file: Option<PathBuf>,
-}
-
-/// `lanyard device enroll`.
-#[derive(Debug, Args)]
-pub struct EnrollArgs {
-    /// SCEP URL, http:// or https://
-    #[arg(long, value_name = "URL")]
-    scep: String,
-    /// SHA-256 of the CA certificate, hexadecimal with or without colons
-    #[arg(long, value_name = "SHA256", value_parser = parse_fingerprint)]
-    ca_fingerprint: [u8; 32],
-    /// File with the challenge, - for standard input; never given as an argument, where other users see it
-    #[arg(long, value_name = "FILE")]
-    challenge_file: Option<PathBuf>,
-    /// Subject to ask for
-    #[arg(long, value_name = "DN", value_parser = parse_subject)]
-    subject: DistinguishedName,
-    /// Alternative name to ask for: dns:, email:, uri:, ip: or upn:; may be repeated
-    #[arg(long, value_name = "TYPE:VALUE")]
-    san: Vec<SubjectAltName>,
-    /// Kind of key
-    #[arg(long, value_name = "KIND", default_value = "rsa:2048", value_parser = parse_key)]
-    key: KeyKind,
-    /// Where the key is kept, and whether it may leave
-    #[arg(long, value_enum, value_name = "WHERE", default_value = "software")]
-    protection: Protection,
-    /// Whose the identity becomes
-    #[arg(long, value_enum, default_value = "system", value_name = "OWNER")]
-    r#for: OwnerArg,
-    /// What to call it, beside its subject; names it in files that it is exported to
-    #[arg(long, value_name = "TEXT", value_parser = parse_name_of_identity)]
-    name: Option<String>,
-    #[command(flatten)]
-    talk: TalkArgs,
-    #[command(flatten)]
-    store: StoreArgs,
-}
-
-/// `lanyard device resume`.
-#[derive(Debug, Args)]
-pub struct ResumeArgs {
-    /// Beginning of the id [default: every request under way]
-    #[arg(value_name = "ID")]
-    id: Option<String>,
-    #[command(flatten)]
-    talk: TalkArgs,
-    #[command(flatten)]
-    store: StoreArgs,
-}
-
 /// `lanyard device list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -222,21 +143,6 @@ pub struct RemoveArgs {
     store: StoreArgs,
 }
 
-/// `lanyard device renew`.
-#[derive(Debug, Args)]
-pub struct RenewArgs {
-    /// Beginning of the id
-    #[arg(value_name = "ID", required_unless_present = "all")]
-    id: Option<String>,
-    /// Every current identity that came by SCEP without a management
-    #[arg(long, conflicts_with = "id")]
-    all: bool,
-    #[command(flatten)]
-    talk: TalkArgs,
-    #[command(flatten)]
-    store: StoreArgs,
-}
-
 /// Runs it; errors are printed.
 pub async fn run(command: DeviceCommand) -> ExitCode {
     let json = match &command {
@@ -257,12 +163,12 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         DeviceCommand::Export(ExportArgs { store, .. }) | DeviceCommand::Trust(TrustArgs { store, .. }) => store.json,
     };
     let done = match command {
-        DeviceCommand::Enroll(args) => enroll(*args).await,
-        DeviceCommand::Resume(args) => resume(args).await,
+        DeviceCommand::Enroll(args) => enrolling::enroll(*args).await,
+        DeviceCommand::Resume(args) => enrolling::resume(args).await,
         DeviceCommand::List(args) => list(&args),
         DeviceCommand::Show(args) => show(&args),
         DeviceCommand::Remove(args) => remove(&args),
-        DeviceCommand::Renew(args) => renew(args).await,
+        DeviceCommand::Renew(args) => enrolling::renew(args).await,
         DeviceCommand::Install(args) => install::install(*args).await,
         DeviceCommand::Apply(args) => applying::apply(*args).await,
         DeviceCommand::Export(args) => install::give_out(&args),
@@ -279,64 +185,6 @@ pub async fn run(command: DeviceCommand) -> ExitCode {
         FAILED
     });
     ExitCode::from(code)
-}
-
-async fn enroll(args: EnrollArgs) -> Result<u8, AgentError> {
-    let store = open(&args.store)?;
-    let challenge = args.challenge_file.as_deref().map(read_challenge).transpose()?;
-    let options = EnrollOptions {
-        challenge,
-        san: args.san,
-        key_kind: args.key,
-        protection: args.protection.into(),
-        owner: args.r#for.into(),
-        name: args.name,
-        session: session(&args.talk)?,
-        ..EnrollOptions::new(&args.scep, args.ca_fingerprint, args.subject)
-    };
-    let outcome = scep::enroll(Some(&store), options, &mut watch).await?;
-    Ok(finish(&store, &outcome, args.store.json))
-}
-
-async fn resume(args: ResumeArgs) -> Result<u8, AgentError> {
-    let store = open(&args.store)?;
-    let session = session(&args.talk)?;
-    let ids: Vec<LocalId> = match &args.id {
-        Some(prefix) => vec![store.find(prefix)?],
-        None => store.pendings()?.into_iter().map(|pending| pending.id).collect(),
-    };
-    let mut worst = 0;
-    for id in &ids {
-        let outcome = scep::resume(&store, id, &session, &mut watch).await;
-        worst = worse(worst, judge(&store, outcome, args.store.json));
-    }
-    if ids.is_empty() {
-        output::note("no request is under way");
-    }
-    // What was to be written for programs once the certificate is there.
-    Ok(worse(worst, using::bring_up_to_date(&store, false)?))
-}
-
-async fn renew(args: RenewArgs) -> Result<u8, AgentError> {
-    let store = open(&args.store)?;
-    let options = RenewOptions { session: session(&args.talk)?, ..RenewOptions::default() };
-    let ids: Vec<LocalId> = match &args.id {
-        Some(prefix) => vec![store.find(prefix)?],
-        None => {
-            // What the management brought is its business, and what came in a file nobody can renew from here.
-            let own = upkeep::kept(&store, (options.session.clock)())?.into_iter().filter(|one| one.way == Way::Scep);
-            own.map(|one| one.identity.about.id).collect()
-        }
-    };
-    let mut worst = 0;
-    for id in &ids {
-        let outcome = scep::renew(&store, id, &options, &mut watch).await;
-        worst = worse(worst, judge(&store, outcome, args.store.json));
-    }
-    if ids.is_empty() {
-        output::note("there is no identity to renew");
-    }
-    Ok(worse(worst, using::bring_up_to_date(&store, false)?))
 }
 
 fn list(args: &ListArgs) -> Result<u8, AgentError> {
@@ -372,26 +220,6 @@ fn show(args: &ShowArgs) -> Result<u8, AgentError> {
     Ok(0)
 }
 
-/// Prints one outcome among several; an error ends only its own.
-fn judge(store: &DeviceStore, outcome: Result<EnrollOutcome, AgentError>, json: bool) -> u8 {
-    match outcome {
-        Ok(outcome) => finish(store, &outcome, json),
-        Err(error) => {
-            output::error(&error, json);
-            FAILED
-        }
-    }
-}
-
-fn finish(store: &DeviceStore, outcome: &EnrollOutcome, json: bool) -> u8 {
-    output::outcome(store, outcome, json);
-    match outcome {
-        EnrollOutcome::Issued(_) => 0,
-        EnrollOutcome::Refused(_) => REFUSED,
-        EnrollOutcome::StillPending { .. } => PENDING,
-    }
-}
-
 /// An error outweighs a refusal, a refusal a held request, that a success.
 const fn worse(a: u8, b: u8) -> u8 {
     match (a, b) {
@@ -404,19 +232,6 @@ const fn worse(a: u8, b: u8) -> u8 {
 
 fn watch(progress: Progress) {
     output::note(&progress.to_string());
-}
-
-fn session(talk: &TalkArgs) -> Result<SessionOptions, AgentError> {
-    let read = |path: &Path| std::fs::read(path).map_err(|e| AgentError::TlsRoots(format!("{}: {e}", path.display())));
-    let tls_roots = talk.tls_roots.as_deref().map(read).transpose()?;
-    Ok(SessionOptions {
-        tls_roots,
-        retry_count: talk.retry_count,
-        retry_period: talk.retry_period,
-        accept_other_names: talk.accept_other_names,
-        pin: protection::pin_source(talk.pin_file.as_deref()),
-        ..SessionOptions::default()
-    })
 }
 
 fn open(args: &StoreArgs) -> Result<DeviceStore, AgentError> {
@@ -432,10 +247,6 @@ fn default_store() -> PathBuf {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
     data.unwrap_or_else(|| PathBuf::from(".")).join("lanyard/device")
-}
-
-fn read_challenge(path: &Path) -> Result<SecretText, AgentError> {
-    read_secret(path, "Challenge: ")
 }
 
 /// A passphrase, which may be empty and may end in spaces: only the end of the line is no part of it.
@@ -476,21 +287,6 @@ fn read_secret(path: &Path, prompt: &str) -> Result<SecretText, AgentError> {
 
 fn parse_fingerprint(text: &str) -> Result<[u8; 32], String> {
     fingerprint(text).map_err(|error| error.to_string())
-}
-
-fn parse_subject(text: &str) -> Result<DistinguishedName, String> {
-    parse_name(text).map_err(|error| error.to_string())
-}
-
-/// 1 to 64 characters that can be printed.
-fn parse_name_of_identity(text: &str) -> Result<String, String> {
-    let fits = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if fits { Ok(text.to_owned()) } else { Err("a name has 1 to 64 characters".to_owned()) }
-}
-
-fn parse_key(text: &str) -> Result<KeyKind, String> {
-    let kind: KeyKind = text.parse().map_err(|error: IdError| error.to_string())?;
-    if kind.is_rsa() { Ok(kind) } else { Err(AgentError::KeyKind(kind).to_string()) }
 }
 
 fn parse_period(text: &str) -> Result<Duration, String> {

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod group;
 pub mod import;
 pub mod init;
+pub mod invitation;
 pub mod invite;
 pub mod node;
 pub mod pfx;

@@ -138,12 +138,12 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Ok(plan) => plan,
         Err(problem) => return print::fail(&problem, None),
     };
-    let mut told = |step: &Step| {
+    let told = |step: &Step| {
         if !json {
             print::raw(&paragraph(step));
         }
     };
-    let report = match run::run(&plan, &mut told).await {
+    let report = match run::run(&plan, &told).await {
         Ok(report) => report,
         Err(problem) => return print::fail(&problem, None),
     };

@@ -20,6 +20,8 @@ pub struct Facts {
     pub challenge: Option<ChallengeRecord>,
     /// The record of the certificate that signed the request, for a signer of ours.
     pub signer_certificate: Option<CertificateRecord>,
+    /// For a key that the server makes: the certificate that the new one takes the place of.
+    pub predecessor: Option<CertificateRecord>,
     /// The user that [`super::subjects_of`] names.
     pub user: Option<User>,
     /// The device that [`super::subjects_of`] names.

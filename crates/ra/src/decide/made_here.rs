@@ -1,6 +1,7 @@
 //! Identities whose key the server makes: an administrator or the person concerned orders, and nothing but the order and the records decides.
 
 use lanyard_model::{
+    certificate::{CertificateRecord, CertificateStatus},
     challenge::Binding,
     enroll::{EnrollRequest, Protocol, RequestSigner},
     template::Approval,
@@ -98,5 +99,24 @@ fn steps(
         let detail = format!("template {} needs a person's approval, for which nobody waits here", binding.template);
         return Err(Refusal::new(Reason::ApprovalDenied, detail));
     }
-    Ok(Decision::Grant(Box::new(issue::from_binding(&compiled.template, binding, request, now))))
+    if let Some(before) = &facts.predecessor {
+        succeeds(before, order, now)?;
+    }
+    let grant = issue::from_binding(&compiled.template, binding, request, now);
+    Ok(Decision::Grant(Box::new(match &facts.predecessor {
+        Some(before) => grant.renewing(before),
+        None => grant,
+    })))
+}
+
+/// A certificate takes the place of one that is valid, of the same person, device and template.
+fn succeeds(before: &CertificateRecord, order: &ChallengeOrder, now: Timestamp) -> Result<(), Refusal> {
+    let same = before.user.as_ref() == order.user.as_ref().map(|user| &user.name)
+        && before.device.as_ref() == order.device.as_ref().map(|device| &device.id)
+        && before.template.as_ref().map(|(name, _)| name) == Some(&order.template);
+    if same && before.status(now) == CertificateStatus::Valid {
+        return Ok(());
+    }
+    let detail = format!("certificate {} is not one that this order could take the place of", before.serial);
+    Err(Refusal::new(Reason::SignerForeign, detail))
 }

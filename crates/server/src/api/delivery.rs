@@ -8,12 +8,16 @@ use axum::{
     http::Extensions,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lanyard_model::id::{DeviceId, UserName};
+use lanyard_model::{
+    id::{DeviceId, UserName},
+    invitation::InvitationRecord,
+    time::Timestamp,
+};
 use lanyard_ra::order::ChallengeOrder;
 
 use super::{
     challenges::field,
-    delivery_types::{Export, Exported, Invite, Invited, SendCertificate, Sent},
+    delivery_types::{Export, Exported, Invitation, Invite, Invited, SendCertificate, Sent},
     problem::ApiResult,
     router::actor,
 };
@@ -38,12 +42,47 @@ pub async fn create(State(server): State<Arc<Server>>, extensions: Extensions, J
         send::possible(&server, &user).await?;
     }
     let (invitation, link) = invite::to_identity(&server, user, order, device, (life, wanted.sign_in), &by).await?;
-    let until = invitation.until.to_string();
+    let (id, until) = (invitation.id().to_owned(), invitation.until.to_string());
     if !wanted.mail {
-        return Ok(Json(Invited { user: wanted.user, until, link: Some(link), sent_to: None }));
+        return Ok(Json(Invited { id, user: wanted.user, until, link: Some(link), sent_to: None }));
     }
     let sent = send::invitation(&server, &invitation, &link, &by).await?;
-    Ok(Json(Invited { user: wanted.user, until, link: None, sent_to: Some(sent.to) }))
+    Ok(Json(Invited { id, user: wanted.user, until, link: None, sent_to: Some(sent.to) }))
+}
+
+/// Most that are listed.
+const MOST: u32 = 1000;
+
+fn describe(record: InvitationRecord, now: Timestamp) -> Invitation {
+    let state = record.state(now).to_owned();
+    Invitation {
+        id: record.id.to_string(),
+        user: record.user.to_string(),
+        what: record.what,
+        state,
+        sign_in: record.sign_in,
+        at: record.at.to_string(),
+        until: record.until.to_string(),
+        by: record.by,
+        ended_at: record.ended.as_ref().map(|ended| ended.at.to_string()),
+        withdrawn_by: record.ended.and_then(|ended| ended.withdrawn_by),
+    }
+}
+
+/// `GET /invitations`.
+pub async fn list(State(server): State<Arc<Server>>) -> ApiResult<Vec<Invitation>> {
+    let (found, now) = (server.store.list_invitations(MOST).await?, server.now());
+    Ok(Json(found.into_iter().map(|record| describe(record, now)).collect()))
+}
+
+/// `POST /invitations/{id}/withdraw`.
+pub async fn withdraw(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+    extensions: Extensions,
+) -> ApiResult<Invitation> {
+    let record = invite::withdraw(&server, field("id", &id)?, &actor(&extensions)).await?;
+    Ok(Json(describe(record, server.now())))
 }
 
 /// `POST /certificates/{serial}/send`.

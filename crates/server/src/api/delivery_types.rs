@@ -24,10 +24,38 @@ pub struct Invite {
     pub mail: bool,
 }
 
-/// An invitation.
+/// An invitation, as it is listed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Invitation {
+    /// Id.
+    pub id: String,
+    /// Who was invited.
+    pub user: String,
+    /// What it is good for.
+    pub what: String,
+    /// `open`, `used`, `withdrawn` or `expired`.
+    pub state: String,
+    /// Whether the user has to be signed in at the portal as well.
+    pub sign_in: bool,
+    /// When it was made.
+    pub at: String,
+    /// Until when the link works.
+    pub until: String,
+    /// Who invited.
+    pub by: String,
+    /// When it was used or withdrawn.
+    pub ended_at: Option<String>,
+    /// Who withdrew it.
+    pub withdrawn_by: Option<String>,
+}
+
+/// An invitation that was made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Invited {
+    /// Its id.
+    pub id: String,
     /// User.
     pub user: String,
     /// Until when the link is good.

@@ -19,7 +19,11 @@ pub(super) fn check(file: &FleetPolicy, policy: &Policy) -> Result<(), String> {
         return Err(format!("format = {} is not known; write format = 1", file.format));
     }
     if policy.profiles.find(&file.name).is_none() {
-        return Err(format!("there is no profile {}", file.name));
+        return Err(format!(
+            "there is no profile {0}, and a policy has the name of the profile whose devices it is for: add profiles/{0}.toml, such as a copy of \
+             default.toml under that name",
+            file.name
+        ));
     }
     let minute = |span: Span| span.secs() >= 60;
     let mut names: Vec<&str> = Vec::new();

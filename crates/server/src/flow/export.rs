@@ -53,7 +53,11 @@ pub async fn export(
     by: &str,
 ) -> Result<Vec<u8>, ServerError> {
     let fleet = server.fleet();
-    let policy = fleet.find(name).ok_or_else(|| ServerError::NotFound { what: "fleet policy", name: name.to_string() })?;
+    let policy =
+        fleet.find(name).ok_or_else(|| ServerError::NotFound { what: "the policy file", name: format!("fleet/{name}.toml") })?;
+    if !policy.file.scep.is_empty() && user.is_none() && device.is_none() {
+        return Err(ServerError::Invalid("user: the policy has identities; say by --user or --device whose they are".into()));
+    }
     let outfit = outfit(server, policy, (user, device), by).await?;
     let audit = AuditEvent {
         object: Some(format!("fleet policy {name}")),

@@ -1,15 +1,16 @@
-//! Sealed links by which people fetch what is theirs: good once, and for a while. Nothing is kept of them until they are used.
+//! Sealed links by which people fetch what is theirs: good once, and for a while. What is kept of them holds no link: who was invited to
+//! what, and how it ended.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use lanyard_model::{
     audit::{AuditEvent, AuditKind},
-    id::{DeviceId, ProfileName, TemplateName, UserName},
+    id::{DeviceId, ProfileName, RequestId, TemplateName, UserName},
+    invitation::{InvitationEnd, InvitationRecord},
     secret::SecretBytes,
     serial::SerialNumber,
-    text::hex,
     time::{Span, Timestamp},
 };
-use lanyard_pki::crypto::{random::random, sealing};
+use lanyard_pki::crypto::sealing;
 use lanyard_ra::{decide::permitted, order::ChallengeOrder};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,7 @@ pub struct Invitation {
     pub until: Timestamp,
     /// Who invited, as audited.
     pub by: String,
+    /// Its id, by which it is used up; no secret, because the link is sealed.
     nonce: String,
 }
 
@@ -80,7 +82,14 @@ impl Invitation {
         if !(Span::from_secs(300)..=LONGEST).contains(&life) {
             return Err(ServerError::Invalid(format!("ttl: an invitation is good for 5m to 30d, not {life}")));
         }
-        Ok(Self { user, gift, sign_in, until: server.now() + life, by: by.to_owned(), nonce: hex(&random::<16>()?) })
+        Ok(Self {
+            user,
+            gift,
+            sign_in,
+            until: server.now() + life,
+            by: by.to_owned(),
+            nonce: RequestId::generate(server.now()).to_string(),
+        })
     }
 
     /// The address to open.
@@ -114,11 +123,52 @@ impl Invitation {
     /// # Errors
     /// Storage errors.
     pub async fn use_up(&self, server: &Server) -> Result<bool, ServerError> {
-        Ok(server.store.use_once(&self.mark(), self.until).await?)
+        let record = match self.nonce.parse() {
+            Ok(id) => server.store.load_invitation(id).await?,
+            Err(_) => None,
+        };
+        let Some(record) = record else { return Ok(server.store.use_once(&self.mark(), self.until).await?) };
+        let ended = InvitationRecord { ended: Some(InvitationEnd { at: server.now(), withdrawn_by: None }), ..record };
+        Ok(server.store.end_invitation(&self.mark(), ended, None).await?)
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.nonce
     }
 
     fn mark(&self) -> String {
-        format!("invitation:{}", self.nonce)
+        mark(&self.nonce)
+    }
+}
+
+fn mark(id: &str) -> String {
+    format!("invitation:{id}")
+}
+
+/// Withdraws an invitation: its link works no more.
+///
+/// # Errors
+/// [`ServerError::NotFound`]; [`ServerError::Conflict`] for one that was used, withdrawn or ended before.
+pub async fn withdraw(server: &Server, id: RequestId, by: &str) -> Result<InvitationRecord, ServerError> {
+    let found = server.store.load_invitation(id).await?;
+    let record = found.ok_or_else(|| ServerError::NotFound { what: "invitation", name: id.to_string() })?;
+    let now = server.now();
+    let over = |state: &str| ServerError::Conflict(format!("the invitation {id} is {state} already"));
+    if record.state(now) != "open" {
+        return Err(over(record.state(now)));
+    }
+    let audit = AuditEvent {
+        object: Some(format!("user {}", record.user)),
+        detail: Some(format!("invitation {id} to fetch {}", record.what)),
+        ..server.event(AuditKind::InvitationWithdrawn, by)
+    };
+    let ended = InvitationRecord { ended: Some(InvitationEnd { at: now, withdrawn_by: Some(by.to_owned()) }), ..record };
+    if server.store.end_invitation(&mark(&id.to_string()), ended.clone(), Some(audit)).await? {
+        Ok(ended)
+    } else {
+        Err(over("used"))
     }
 }
 
@@ -139,23 +189,26 @@ pub async fn to_identity(
     let gift = Gift::Identity { template: order.template, profile: order.profile, device };
     let invitation = Invitation::new(server, user, gift, life, sign_in, by)?;
     let link = invitation.link(server)?;
-    audit(server, &invitation).await?;
+    keep(server, &invitation).await?;
     Ok((invitation, link))
 }
 
-/// Notes an invitation before anybody has it.
+/// Keeps an invitation, and audits it, before anybody has it.
 ///
 /// # Errors
 /// Storage errors.
-pub async fn audit(server: &Server, invitation: &Invitation) -> Result<(), ServerError> {
+pub async fn keep(server: &Server, invitation: &Invitation) -> Result<(), ServerError> {
     let what = match &invitation.gift {
         Gift::Identity { template, .. } => format!("an identity of template {template}"),
         Gift::Certificate { serial, .. } => format!("certificate {serial}"),
     };
     let audit = AuditEvent {
         object: Some(format!("user {}", invitation.user)),
-        detail: Some(format!("to fetch {what}, until {}", invitation.until)),
+        detail: Some(format!("to fetch {what}, until {}; invitation {}", invitation.until, invitation.nonce)),
         ..server.event(AuditKind::Invited, &invitation.by)
     };
-    Ok(server.store.append_audit(audit).await?)
+    let id = invitation.nonce.parse().map_err(|e: lanyard_model::id::IdError| ServerError::Invalid(e.to_string()))?;
+    let Invitation { user, sign_in, until, by, .. } = invitation.clone();
+    let record = InvitationRecord { id, user, what, sign_in, at: server.now(), until, by, ended: None };
+    Ok(server.store.save_invitation(record, audit).await?)
 }

@@ -6,6 +6,7 @@ use lanyard_model::{
     id::{DeviceId, RequestId, UserName},
     request::RequestContext,
     secret::{SecretBytes, SecretText},
+    serial::SerialNumber,
     template::Archival,
 };
 use lanyard_pki::{
@@ -19,7 +20,7 @@ use lanyard_ra::{
     order::ChallengeOrder,
 };
 
-use super::{archive, challenge::with_records, enroll::carry_out, outcome::Outcome};
+use super::{archive, challenge::with_records, enroll::carry_out, outcome::Outcome, revoke};
 use crate::{error::ServerError, state::Server};
 
 /// Signs of passphrases: 32 that nobody confuses.
@@ -31,7 +32,12 @@ pub enum Orderer {
     /// An administrator, as audited.
     Administrator(String),
     /// Somebody who has signed in, for themselves.
-    Person(UserName),
+    Person {
+        /// Who.
+        name: UserName,
+        /// The certificate that the new one takes the place of.
+        renews: Option<SerialNumber>,
+    },
 }
 
 impl Orderer {
@@ -40,7 +46,7 @@ impl Orderer {
     pub fn actor(&self) -> String {
         match self {
             Self::Administrator(actor) => actor.clone(),
-            Self::Person(name) => format!("portal:{name}"),
+            Self::Person { name, .. } => format!("portal:{name}"),
         }
     }
 }
@@ -80,8 +86,8 @@ pub async fn make(
 ) -> Result<Made, ServerError> {
     let order = with_records(server, order, user, device).await?;
     let policy = server.policy();
-    if let Orderer::Person(person) = orderer {
-        may_order(&order, person, &policy)?;
+    if let Orderer::Person { name, .. } = orderer {
+        may_order(&order, name, &policy)?;
     }
     let binding = permitted(&order, &policy, Protocol::Pfx)?;
     let archives = policy.templates.find(&binding.template).is_some_and(|template| template.archival == Archival::Required);
@@ -119,12 +125,21 @@ pub async fn make(
         challenge: None,
         signer: match orderer {
             Orderer::Administrator(actor) => RequestSigner::Administrator(actor.clone()),
-            Orderer::Person(name) => RequestSigner::User(name.clone()),
+            Orderer::Person { name, .. } => RequestSigner::User(name.clone()),
         },
         received_at: now,
     };
-    let facts =
-        Facts { user: order.user.clone(), device: order.device.clone(), groups: order.groups.clone(), ..Facts::default() };
+    let predecessor = match orderer {
+        Orderer::Person { renews: Some(serial), .. } => Some(revoke::find(server, serial).await?),
+        _ => None,
+    };
+    let facts = Facts {
+        predecessor,
+        user: order.user.clone(),
+        device: order.device.clone(),
+        groups: order.groups.clone(),
+        ..Facts::default()
+    };
     let decision = decide_made_here(&request, &order, &facts, &policy, now);
     if let (Some(owner), Decision::Grant(_)) = (&owner, &decision) {
         archive::keep(server, owner, request.id, (&key, request.content.key.digest), &orderer.actor()).await?;

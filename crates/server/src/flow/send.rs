@@ -165,7 +165,7 @@ pub async fn certificate(
         record.user.clone().ok_or_else(|| ServerError::Invalid("links are for users; the certificate is of none".into()))?;
     let made = Invitation::new(server, user, Gift::Certificate { serial: serial.clone(), form }, None, false, by)?;
     let address = made.link(server)?;
-    invite::audit(server, &made).await?;
+    invite::keep(server, &made).await?;
     let letter = Letter {
         to: to.clone(),
         subject: format!("Certificate of {}", record.subject),

@@ -72,7 +72,8 @@ fn row(server: &Server, certificate: &CertificateRecord, offers: &[Offer], now: 
     let policy = server.policy();
     let named = certificate.template.as_ref().map(|(name, _)| name);
     let template = named.and_then(|name| policy.templates.find(name));
-    let again = offers.iter().find(|offer| offer.file && Some(&offer.template) == named);
+    // One that has a successor is renewed by renewing that: there is one living successor.
+    let again = offers.iter().find(|offer| offer.file && Some(&offer.template) == named && certificate.successor.is_none());
     let status = certificate.status(now);
     CertificateRow {
         serial: certificate.serial.to_string(),

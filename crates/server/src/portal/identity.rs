@@ -119,7 +119,15 @@ pub async fn make(State(server): State<Arc<Server>>, request: Request) -> Respon
         return guard::failed(&error, server.now());
     }
     let forms = [Protection::Modern, Protection::Old];
-    let made = pfx::make(&server, order, (Some(user.clone()), device), &forms, &Orderer::Person(user.clone())).await;
+    let renews = match fields.get("renews") {
+        "" => None,
+        serial => match serial.parse() {
+            Ok(serial) => Some(serial),
+            Err(_) => return StatusCode::BAD_REQUEST.into_response(),
+        },
+    };
+    let orderer = Orderer::Person { name: user.clone(), renews };
+    let made = pfx::make(&server, order, (Some(user.clone()), device), &forms, &orderer).await;
     match made {
         Ok(Made::File(made)) => match file_view(&server, &user, *made, Some(session.token(&server))) {
             Ok(view) => guard::page(StatusCode::OK, &view),

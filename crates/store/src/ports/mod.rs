@@ -20,7 +20,7 @@ pub use certificates::{
 pub use fleet::{EnrollmentChange, EnrollmentFilter, FleetStore, SessionStep};
 pub use issuance::{Begun, Durability, Intent, IssuanceStore, Opening, RenewalClaim, Signed, Withdrawal};
 pub use operation::{AuditStore, LeaseStore, NodeStore, NoticeStore};
-pub use people::{ArchiveStore, CountStore, DirectoryStore, PeopleStore, Raise};
+pub use people::{ArchiveStore, CountStore, DirectoryStore, InvitationStore, PeopleStore, Raise};
 pub use requests::{ChallengeClaim, ChallengeStore, RequestFilter, RequestStore};
 
 /// Result of a storage call.
@@ -43,6 +43,7 @@ pub trait Store:
     + NoticeStore
     + CountStore
     + ArchiveStore
+    + InvitationStore
     + AuditStore
 {
     /// Where work that will end in writes makes itself known, so that writes of several callers are committed together.

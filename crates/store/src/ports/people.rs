@@ -6,6 +6,7 @@ use lanyard_model::{
     audit::AuditEvent,
     directory::{Device, Group, User},
     id::{DeviceId, GroupName, RequestId, TokenId, UserName},
+    invitation::InvitationRecord,
     lease::LeaseRecord,
     request::ApprovalRecord,
     time::Timestamp,
@@ -105,4 +106,17 @@ pub trait ArchiveStore: Send + Sync {
     async fn load_recovery(&self, id: RequestId) -> Result<Option<(Recovery, u64)>>;
     /// The newest recoveries.
     async fn list_recoveries(&self, limit: u32) -> Result<Vec<Recovery>>;
+}
+
+/// Invitations, without their links.
+#[async_trait]
+pub trait InvitationStore: Send + Sync {
+    /// Keeps a new one.
+    async fn save_invitation(&self, invitation: InvitationRecord, audit: AuditEvent) -> Result<()>;
+    /// Uses up its mark (see [`CountStore::use_once`]) and keeps how it ended; `false`, and nothing is written, when the mark was used before.
+    async fn end_invitation(&self, mark: &str, ended: InvitationRecord, audit: Option<AuditEvent>) -> Result<bool>;
+    /// One of them.
+    async fn load_invitation(&self, id: RequestId) -> Result<Option<InvitationRecord>>;
+    /// The newest.
+    async fn list_invitations(&self, limit: u32) -> Result<Vec<InvitationRecord>>;
 }

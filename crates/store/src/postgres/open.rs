@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, name: "counts", sql: include_str!("../../migrations/postgres/0007_counts.sql") },
     Migration { version: 8, name: "nodes", sql: include_str!("../../migrations/postgres/0008_nodes.sql") },
     Migration { version: 9, name: "delivery", sql: include_str!("../../migrations/postgres/0009_delivery.sql") },
+    Migration { version: 10, name: "invitations", sql: include_str!("../../migrations/postgres/0010_invitations.sql") },
 ];
 
 /// Opens the database at a URL (`postgres://user@host/database`, or key-value pairs as libpq reads them; `sslrootcert` names the

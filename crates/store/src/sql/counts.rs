@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use lanyard_model::time::Timestamp;
+use lanyard_model::time::{Span, Timestamp};
 
 use super::{
     database::Database,
+    invitations,
     tx::{Applied, Tx},
     value::args,
 };
@@ -23,6 +24,8 @@ const RAISE: &str = "INSERT INTO counts (name, empty_at) VALUES ($1, CAST($2 AS 
     ELSE counts.empty_at + CAST($3 AS BIGINT) END";
 const USE: &str = "INSERT INTO counts (name, empty_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 pub(crate) const CLEAR: &str = "DELETE FROM counts WHERE empty_at <= $1";
+/// How long after its end an invitation is still listed.
+const INVITATIONS_KEPT: Span = Span::from_days(90);
 /// A challenge of a page that ended is nobody's any more.
 const CLEAR_PAGES: &str = "DELETE FROM page_challenges WHERE expires_at <= $1";
 
@@ -67,5 +70,6 @@ async fn use_once(tx: &mut Tx, name: String, until: Timestamp) -> Result<Applied
 async fn clear(tx: &mut Tx, before: Timestamp) -> Result<Applied<()>> {
     tx.execute("clear empty counts", CLEAR, args![before.0]).await?;
     tx.execute("clear challenges of pages", CLEAR_PAGES, args![before.0]).await?;
+    tx.execute("clear old invitations", invitations::CLEAR, args![(before - INVITATIONS_KEPT).0]).await?;
     Ok(Applied::Kept(()))
 }

@@ -19,6 +19,7 @@ pub(crate) mod database;
 mod directory;
 pub(crate) mod fault;
 pub(crate) mod fleet;
+mod invitations;
 pub(crate) mod issuance;
 mod leases;
 mod nodes;

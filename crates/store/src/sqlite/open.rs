@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, name: "counts", sql: include_str!("../../migrations/sqlite/0007_counts.sql") },
     Migration { version: 8, name: "nodes", sql: include_str!("../../migrations/sqlite/0008_nodes.sql") },
     Migration { version: 9, name: "delivery", sql: include_str!("../../migrations/sqlite/0009_delivery.sql") },
+    Migration { version: 10, name: "invitations", sql: include_str!("../../migrations/sqlite/0010_invitations.sql") },
 ];
 
 /// Opens the database at `path`, creating it (mode 0600) if it is absent, and brings its schema up to date.

@@ -1,4 +1,4 @@
-//! Archived keys, their recovery, and what is a person's own.
+//! Archived keys, their recovery, invitations, and what is a person's own.
 
 use lanyard_model::{
     archive::{ArchivedKey, Recovery},
@@ -6,6 +6,7 @@ use lanyard_model::{
     certificate::CertificateRecord,
     directory::Device,
     id::{RequestId, UserName},
+    invitation::{InvitationEnd, InvitationRecord},
 };
 use lanyard_store::ports::{Intent, Store};
 
@@ -95,4 +96,40 @@ pub async fn what_is_somebodys_own_is_found(engine: &dyn Engine) {
     };
     assert_eq!(ids("jo").await, ["a", "e"]);
     assert_eq!(ids("j_").await, ["d"]);
+}
+
+pub async fn an_invitation_ends_once(engine: &dyn Engine) {
+    let store = engine.open().await;
+    let made = |n: i64| InvitationRecord {
+        id: RequestId::generate(sample::after(n)),
+        user: "jo".parse().unwrap(),
+        what: "an identity".into(),
+        sign_in: false,
+        at: sample::NOW,
+        until: sample::after(100),
+        by: "cli:root".into(),
+        ended: None,
+    };
+    let (first, second) = (made(0), made(1));
+    for one in [&first, &second] {
+        store.save_invitation(one.clone(), sample::event(AuditKind::Invited, None)).await.unwrap();
+    }
+    assert_eq!(store.list_invitations(10).await.unwrap(), [second.clone(), first.clone()]);
+    assert_eq!(store.list_invitations(1).await.unwrap(), [second]);
+    let ended = |by: Option<&str>| {
+        let end = InvitationEnd { at: sample::after(5), withdrawn_by: by.map(str::to_owned) };
+        InvitationRecord { ended: Some(end), ..first.clone() }
+    };
+    let event = || Some(sample::event(AuditKind::InvitationWithdrawn, None));
+    assert!(store.end_invitation("invitation:1", ended(Some("cli:root")), event()).await.unwrap());
+    let before = store.audit_tip().await.unwrap();
+    assert!(!store.end_invitation("invitation:1", ended(None), event()).await.unwrap(), "whoever comes second changes nothing");
+    assert_eq!(store.audit_tip().await.unwrap(), before);
+    assert_eq!(store.load_invitation(first.id).await.unwrap(), Some(ended(Some("cli:root"))));
+    assert_eq!(store.load_invitation(RequestId::generate(sample::NOW)).await.unwrap(), None);
+    // Long after its end it is forgotten.
+    store.clear_counts(sample::after(100 + 89 * 86_400)).await.unwrap();
+    assert_eq!(store.list_invitations(10).await.unwrap().len(), 2);
+    store.clear_counts(sample::after(101 + 90 * 86_400)).await.unwrap();
+    assert_eq!(store.list_invitations(10).await.unwrap(), []);
 }

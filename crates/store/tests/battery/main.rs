@@ -56,7 +56,7 @@ macro_rules! battery {
 }
 
 battery! {
-    archive: keys_are_kept_by_user, a_recovery_changes_once, what_is_somebodys_own_is_found;
+    archive: keys_are_kept_by_user, a_recovery_changes_once, an_invitation_ends_once, what_is_somebodys_own_is_found;
     challenges: round_trip, unknown_is_none, same_id_twice_is_refused, one_of_many_adopts_an_id;
     requests: round_trip, newest_of_a_message, transaction_of_a_key, by_text, list_pages_newest_first, denied_replaces_pending_only,
         hold_consumes_the_challenge, hold_refuses_another_key,

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
@@ -21,7 +21,11 @@ pub const CLIENT_ID: &str = "lanyard";
 pub const CLIENT_SECRET: &str = "JXKrvFCzWfTYNbnSgQEm";
 /// The user.
 pub const USER: &str = "user1";
-const PASSWORD: &str = "open sesame 42";
+/// Their password.
+pub const PASSWORD: &str = "open sesame 42";
+/// Its pages, and what Debian's package has for the one file that stands elsewhere.
+const PAGES: &str = "/usr/share/glewlwyd/webapp";
+const PAGES_CONFIG: &str = "/usr/share/glewlwyd/templates/config.json";
 /// What the package's database begins with.
 const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 
@@ -59,7 +63,7 @@ impl Glewlwyd {
             database.display()
         );
         let config = folder.path().join("glewlwyd.conf");
-        fs::write(&config, text).unwrap();
+        fs::write(&config, text + &pages(folder.path(), &base).await).unwrap();
         let log = folder.path().join("log");
         let file = fs::File::create(&log).unwrap();
         let mut command = Command::new(binary);
@@ -153,4 +157,22 @@ impl Glewlwyd {
         command.args(["--fail-with-body", "-X", method, "-H", "Content-Type: application/json", "--data", &body.to_string()]);
         run(command.arg(format!("{}/api/{path}", self.base))).await.good();
     }
+}
+
+/// The provider's own pages, for a browser; what its configuration says of them.
+async fn pages(folder: &Path, base: &str) -> String {
+    let here = folder.join("pages");
+    run(Command::new("cp").args(["-rL", PAGES]).arg(&here)).await.good();
+    // QUIRK(Debian's glewlwyd 2.7.5): the link leads to a folder.
+    let config: Value =
+        serde_json::from_str(&fs::read_to_string(PAGES_CONFIG).expect("apt-get install glewlwyd-common")).unwrap();
+    let mut config = config;
+    config["GlewlwydUrl"] = json!(format!("{base}/"));
+    config["ProfileUrl"] = json!(format!("{base}/profile.html"));
+    let _ = fs::remove_dir_all(here.join("config.json"));
+    fs::write(here.join("config.json"), config.to_string()).unwrap();
+    let types = [("html", "text/html"), ("css", "text/css"), ("js", "application/javascript"), ("json", "application/json")];
+    let types: Vec<String> =
+        types.iter().map(|(end, kind)| format!("{{ extension = \".{end}\"; mime_type = \"{kind}\" }}")).collect();
+    format!("static_files_path=\"{}/\"\nstatic_files_mime_types = ( {} )\n", here.display(), types.join(", "))
 }

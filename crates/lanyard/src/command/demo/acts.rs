@@ -49,7 +49,7 @@ pub(super) fn verdict(who: String, act: &'static str, outcome: Result<String, St
     Happened { who, act, held, what }
 }
 
-fn options(stage: &Stage, subject: &str, san: &str) -> Result<EnrollOptions, String> {
+pub(super) fn options(stage: &Stage, subject: &str, san: &str) -> Result<EnrollOptions, String> {
     let subject = name::parse(subject).map_err(|e| e.to_string())?;
     let mut options = EnrollOptions::new(&stage.scep(), stage.fingerprint(), subject);
     options.san = vec![san.parse().map_err(|e| format!("{e}"))?];
@@ -65,7 +65,7 @@ fn serial(certificate: &Certificate) -> String {
     certificate.serial().map(|s| s.to_string()).unwrap_or_default()
 }
 
-fn told(error: &AgentError) -> String {
+pub(super) fn told(error: &AgentError) -> String {
     chain(error)
 }
 

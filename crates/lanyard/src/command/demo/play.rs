@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     acts::{self, Happened},
-    delivery,
+    delivery, gateway,
     stage::Stage,
     tpm, windows,
 };
@@ -55,7 +55,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn play(stage: &Stage, devices: u32) -> Vec<Happened> {
-    let bar = ProgressBar::new(u64::from(devices) * 2 + 6);
+    let bar = ProgressBar::new(u64::from(devices) * 2 + 7);
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} [{elapsed}]");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let mut happened = acts::enrol_all(stage, devices, &bar).await;
@@ -77,6 +77,9 @@ async fn play(stage: &Stage, devices: u32) -> Vec<Happened> {
     bar.inc(1);
     bar.set_message("links and mail");
     happened.extend(delivery::play(stage).await);
+    bar.inc(1);
+    bar.set_message("mail behind the gateway");
+    happened.extend(gateway::play(stage).await);
     bar.inc(1);
     bar.finish_and_clear();
     happened

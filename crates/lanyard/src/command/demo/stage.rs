@@ -112,8 +112,13 @@ impl Stage {
 
     /// A challenge for a device, as `lanyard challenge create` makes it.
     pub async fn challenge(&self, subject: &str, san: &str) -> Result<SecretText, String> {
+        self.challenge_for("device-client", subject, san).await
+    }
+
+    /// The same for another template.
+    pub async fn challenge_for(&self, template: &str, subject: &str, san: &str) -> Result<SecretText, String> {
         let order = Order {
-            template: "device-client".into(),
+            template: template.into(),
             subject: Some(subject.to_owned()),
             san: vec![san.to_owned()],
             key: Some("rsa:2048".into()),

@@ -3,6 +3,7 @@
 use clap::Args;
 use lanyard_agent::{
     error::AgentError,
+    key::KeyPlace,
     mdm::{Account, sync::next_session},
     model::{text::printable, time::Timestamp},
     store::{DeviceStore, PendingAbout},
@@ -66,6 +67,9 @@ fn print_own(store: &DeviceStore, kept: &[Kept], pendings: &[PendingAbout], afte
         let about = &one.identity.about;
         let renewed = match (one.way, one.next()) {
             (Way::ByHand, _) => "by hand: it came in a file".to_owned(),
+            (Way::Scep, Some(next)) if about.place == KeyPlace::TpmPin => {
+                format!("by you, who has the PIN: 'device renew', from {next}")
+            }
             (Way::Scep, Some(next)) => format!("by 'device run', from {next}"),
             (Way::Scep, None) => "no more".to_owned(),
         };
@@ -86,7 +90,11 @@ fn kept_json(one: &Kept) -> Value {
         "id": about.id,
         "subject": about.subject,
         "not_after": about.not_after.to_string(),
-        "renewed": if one.way == Way::Scep { "by-scep" } else { "by-hand" },
+        "renewed": match (one.way, about.place) {
+            (Way::ByHand, _) => "by-hand",
+            (Way::Scep, KeyPlace::TpmPin) => "with-pin",
+            (Way::Scep, _) => "by-scep",
+        },
         "due": one.due.to_string(),
         "next_try": one.next().map(|at| at.to_string()),
         "last_try": one.tried.as_ref().map(|tried| json!({

@@ -3,7 +3,10 @@
 use lanyard_model::secret::SecretText;
 use lanyard_pki::pkcs12::Pkcs12;
 use lanyard_testkit::{
-    programs::chromium::Chromium,
+    programs::{
+        chromium::Chromium,
+        glewlwyd::{self, Glewlwyd},
+    },
     server::TestServer,
     service::{Says, Service},
     wait::until,
@@ -13,6 +16,8 @@ use serde_json::json;
 use super::support::{PASSWORD, add_person, portal};
 
 const PHONE: (u32, u32) = (390, 844);
+/// The narrowest that is sold.
+const SMALL_PHONE: (u32, u32) = (360, 640);
 const DESKTOP: (u32, u32) = (1280, 900);
 
 /// What makes a page hard to use: sideways scrolling, fields without labels, odd headings, text that is hard to see, small targets.
@@ -121,6 +126,11 @@ async fn on_a_telephone_without_scripts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_a_small_telephone() {
+    visit(SMALL_PHONE, true, "small-phone").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn on_a_desktop() {
     visit(DESKTOP, true, "desktop").await;
 }
@@ -164,5 +174,55 @@ async fn scripts_in_names_never_run_and_other_sites_send_nothing() {
         .await;
     assert!(!seen.to_string().contains("certificates"), "{seen}");
     assert!(server.admin.audit().await.iter().all(|record| record.kind != "reported-lost"));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_signs_in_at_a_real_provider() {
+    // Each must know where the other is: the port is taken first.
+    let https = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let provider = Glewlwyd::start(&format!("https://localhost:{}/portal/callback", https.port())).await;
+    let section = format!(
+        "[oidc]\nissuer = \"{}\"\nclient-id = \"{}\"\nclient-secret-file = \"oidc.secret\"\nca-file = \"oidc.pem\"\n\
+         allow-addresses = [\"127.0.0.0/8\", \"::1/128\"]\ntimeout = \"5s\"\n[listen]",
+        provider.issuer(),
+        glewlwyd::CLIENT_ID
+    );
+    let builder = portal().config("[listen]", &section).config("https = \"127.0.0.1:0\"", &format!("https = \"{https}\""));
+    let builder = builder.file("oidc.secret", glewlwyd::CLIENT_SECRET).file("oidc.pem", provider.certificate());
+    let server = builder.start().await;
+    add_person(&server, glewlwyd::USER).await;
+    let browser = Chromium::start(true, PHONE).await;
+    let base = format!("https://localhost:{}/portal", server.https.port());
+    browser.open(&base).await;
+    assert_eq!(browser.run("return document.querySelectorAll('input[type=password]').length").await, json!(0));
+    browser.click("a.button.main").await;
+    // On the provider's own pages: who, and whether Lanyard may know.
+    browser.write("#username", glewlwyd::USER).await;
+    browser.write("#password", glewlwyd::PASSWORD).await;
+    browser.click("#loginbut").await;
+    let there = async |selector: &str| {
+        let script = format!("return document.querySelector('{selector}') !== null");
+        until(selector, || async { (browser.run(&script).await == json!(true)).then_some(()) }).await;
+    };
+    there(".form-check-input").await;
+    browser.click("button.btn-primary").await;
+    // The page draws itself anew with what was granted.
+    there("button.btn-success:enabled").await;
+    until("the way back", || async {
+        browser.run("document.querySelector('button.btn-success:enabled')?.click()").await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        (browser.address().await == base).then_some(())
+    })
+    .await;
+    look(&browser, "elsewhere-1-signed-in").await;
+    assert!(browser.text("body").await.contains("Person user1"), "{}", browser.text("body").await);
+    // A person like any other from here on.
+    browser.click("#offers ~ article button:not([formaction])").await;
+    assert!(!browser.text("#passphrase").await.is_empty());
+    assert_eq!(server.admin.certificates().await[0].san, ["email:user1@example.org"]);
+    browser.open(&base).await;
+    browser.click("header button").await;
+    assert_eq!(browser.text("a.button.main").await, "Sign in");
     browser.close().await;
 }

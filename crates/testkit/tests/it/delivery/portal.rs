@@ -233,3 +233,41 @@ async fn text_from_outside_is_text_on_every_page() {
         assert!(!text.contains("<script") && !text.contains("<img"), "{text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_identity_names_the_one_before_and_only_ones_own() {
+    let server = portal().start().await;
+    add_person(&server, "user1").await;
+    add_person(&server, "user2").await;
+    let person = Person::signed_in(&server, "user1").await;
+    let token = person.token().await;
+    let order = [("token", token.as_str()), ("profile", "people"), ("template", "user-client"), ("device", "")];
+    assert_eq!(person.post("/portal/identity", &order).await.status, 200);
+    let page = person.get("/portal").await.text();
+    let first = server.admin.certificates().await[0].serial.clone();
+    assert_eq!(super::support::value(&page, "renews"), first, "the button says what it renews");
+
+    // Somebody else's certificate has no successor of mine.
+    let other = Person::signed_in(&server, "user2").await;
+    let stranger = other.token().await;
+    let theirs = [("token", stranger.as_str()), ("profile", "people"), ("template", "user-client"), ("renews", first.as_str())];
+    let refused = other.post("/portal/identity", &theirs).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    // Nor has one of another template.
+    let encryption =
+        [("token", token.as_str()), ("profile", "people"), ("template", "smime-encryption"), ("renews", first.as_str())];
+    assert_eq!(person.post("/portal/identity", &encryption).await.status, 403);
+    assert_eq!(server.admin.certificates().await.len(), 1);
+
+    let renewal = [&order[..], &[("renews", first.as_str())]].concat();
+    assert_eq!(person.post("/portal/identity", &renewal).await.status, 200);
+    let before = server.admin.certificate(&first).await;
+    let second = before.renewed_by.clone().expect("a successor");
+    assert_eq!(
+        (before.status.as_str(), server.admin.certificate(&second).await.renews.as_deref()),
+        ("valid", Some(first.as_str()))
+    );
+    // Only the newest is renewed; the page offers nothing else.
+    let page = person.get("/portal").await.text();
+    assert_eq!((page.matches("name=\"renews\"").count(), super::support::value(&page, "renews")), (1, second));
+}

@@ -188,7 +188,8 @@ async fn a_certificate_whose_key_must_be_in_the_tpm_has_it_there_and_is_verified
     let identities = device.store.identities().unwrap();
     let places: Vec<KeyPlace> = identities.iter().map(|one| one.about.place).collect();
     assert_eq!(places, [KeyPlace::Software, KeyPlace::Tpm], "the identity of the device, and the certificate");
-    assert!(!device.store.key_file(&identities[1].about.id).exists());
+    assert!(device.store.key_file(&identities[1].about.id).ends_with("key.tpm"));
+    assert!(!device.store.identity_folder(&identities[1].about.id).join("key.pem").exists());
     assert_eq!(tpm.occupied().await.trim(), "");
 }
 
