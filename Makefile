@@ -5,7 +5,7 @@ ARGS ?=
 PKILINT := target/pkilint
 VECTORS := target/vectors/cryptography_vectors
 FIGURES := target/soak.txt
-PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins strongswan-charon strongswan-swanctl libcharon-extra-plugins iproute2 postgresql dbus openssl curl strace sqlite3 python3-venv slapd ldap-utils faketime freeradius eapoltest dbconfig-sqlite3 glewlwyd chromium chromium-driver exim4-daemon-light gnutls-bin libnss3-tools openjdk-17-jre-headless libtss2-dev pkg-config swtpm tpm2-tools tpm2-openssl tpm2-abrmd sogo sogo-activesync memcached dovecot-imapd samba samba-ad-dc samba-ad-provision winbind ldb-tools
+PACKAGES := scep certmonger strongswan-pki libstrongswan-extra-plugins libstrongswan-standard-plugins strongswan-charon strongswan-swanctl libcharon-extra-plugins iproute2 postgresql dbus openssl curl strace sqlite3 python3-venv slapd ldap-utils faketime freeradius eapoltest dbconfig-sqlite3 glewlwyd chromium chromium-driver exim4-daemon-light gnutls-bin libnss3-tools openjdk-17-jre-headless libtss2-dev pkg-config swtpm tpm2-tools tpm2-openssl tpm2-abrmd sogo sogo-activesync memcached dovecot-imapd samba samba-ad-dc samba-ad-provision winbind ldb-tools nginx-light haproxy
 
 .PHONY: demo test soak packages bench fuzz lint advisories clean
 
@@ -49,6 +49,7 @@ bench:
 	$(CARGO) build --release --locked -p lanyard
 	target/release/lanyard bench scep --peer
 	target/release/lanyard bench fleet
+	target/release/lanyard bench gateway --peers
 
 # Every fuzz target for FUZZ_SECONDS each, from the vectors; cargo-fuzz is installed when it is missing.
 FUZZ_SECONDS ?= 30

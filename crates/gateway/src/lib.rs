@@ -16,6 +16,7 @@ pub mod decide;
 pub mod edge;
 pub mod error;
 pub mod explain;
+pub mod files;
 pub mod probe;
 pub mod proxy;
 pub mod run;

@@ -25,6 +25,7 @@ use crate::{
     decide::publish::Published,
     edge::{listen, tls::Doors},
     error::GatewayError,
+    files::{self, Stamp},
     proxy::application::{Application, seconds},
     state::{
         follow::follow,
@@ -52,6 +53,10 @@ pub struct Rules {
     pub applications: Vec<Arc<Application>>,
     /// Limits.
     pub limits: file::Limits,
+    /// Files that were read and that others write.
+    pub files: Vec<PathBuf>,
+    /// How they were, before they were read.
+    pub stamps: Vec<Stamp>,
     /// Those that ask back ends whether they are well; they end with these rules.
     watches: Watches,
 }
@@ -143,6 +148,8 @@ pub fn load(path: &Path) -> Result<(Config, PathBuf), GatewayError> {
 /// # Errors
 /// [`GatewayError`].
 pub fn rules(config: &Config, folder: &Path, lanyard: Option<Lanyard>) -> Result<Rules, GatewayError> {
+    let named = files::named(config, folder);
+    let stamps = files::stamps(&named);
     let trusts = config.trusts.iter().map(|t| Trust::open(t, folder).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
     let accounts = config.accounts.iter().map(|a| source(a, folder, lanyard.as_ref())).collect::<Result<Vec<_>, _>>()?;
     let mut published = Published::default();
@@ -153,7 +160,7 @@ pub fn rules(config: &Config, folder: &Path, lanyard: Option<Lanyard>) -> Result
         applications.push(application);
     }
     let doors = Doors::open(&config.certificates, folder, &published)?;
-    Ok(Rules { published, doors, applications, limits: config.limits.clone(), watches: Watches::default() })
+    Ok(Rules { published, doors, applications, limits: config.limits.clone(), files: named, stamps, watches: Watches::default() })
 }
 
 fn source(settings: &Accounts, folder: &Path, lanyard: Option<&Lanyard>) -> Result<(String, Arc<Source>), GatewayError> {
@@ -196,10 +203,12 @@ pub struct Running {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     following: Option<JoinHandle<()>>,
+    watching: JoinHandle<()>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.watching.abort();
         if let Some(following) = &self.following {
             following.abort();
         }
@@ -247,6 +256,7 @@ pub async fn start(path: &Path, clock: Clock) -> Result<Running, GatewayError> {
         };
         tokio::spawn(follow(server, state, live, forget))
     });
+    let watching = tokio::spawn(files::watch(Arc::clone(&gateway)));
     let places = Arc::new(Semaphore::new(config.limits.connections));
     let (mut tasks, mut https) = (Vec::new(), Vec::new());
     for address in &config.listen {
@@ -267,7 +277,7 @@ pub async fn start(path: &Path, clock: Clock) -> Result<Running, GatewayError> {
         metrics = Some(address);
         tasks.push(tokio::spawn(listen::metrics(listener, Arc::clone(&gateway), stopped.clone())));
     }
-    Ok(Running { gateway, https, redirect, metrics, stop, tasks, following })
+    Ok(Running { gateway, https, redirect, metrics, stop, tasks, following, watching })
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {

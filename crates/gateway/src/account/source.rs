@@ -62,7 +62,8 @@ impl Source {
         }
         match self {
             Self::File(file) => file.map(verified, ways),
-            Self::Directory(directory) => directory.map(verified, ways, now).await,
+            // Boxed, as everything here that is rare or large: what every request carries along is paid by each that is held for an hour.
+            Self::Directory(directory) => Box::pin(directory.map(verified, ways, now)).await,
             Self::Lanyard(lanyard) => lanyard.map(verified, ways),
         }
     }
@@ -77,9 +78,9 @@ impl Source {
             return Err(Denial::because(Reason::PasswordWrong, "the password is empty"));
         }
         match self {
-            Self::File(file) => file.check(credentials).await,
-            Self::Directory(directory) => directory.check(credentials, now).await,
-            Self::Lanyard(lanyard) => lanyard.check(credentials, source).await,
+            Self::File(file) => Box::pin(file.check(credentials)).await,
+            Self::Directory(directory) => Box::pin(directory.check(credentials, now)).await,
+            Self::Lanyard(lanyard) => Box::pin(lanyard.check(credentials, source)).await,
         }
     }
 
@@ -99,7 +100,7 @@ impl Source {
     pub async fn named(&self, credentials: &Credentials, now: Timestamp) -> Result<Arc<Account>, Denial> {
         match self {
             Self::File(file) => file.named(credentials),
-            Self::Directory(directory) => directory.named(credentials, now).await,
+            Self::Directory(directory) => Box::pin(directory.named(credentials, now)).await,
             Self::Lanyard(lanyard) => lanyard.named(credentials),
         }
     }

@@ -97,12 +97,13 @@ async fn accept(
 async fn connection(stream: TcpStream, address: SocketAddr, gateway: Arc<Gateway>, watcher: Watcher) {
     let rules = gateway.rules();
     let limits = rules.limits.clone();
-    let shaken = timeout(seconds(limits.handshake_timeout), async {
+    // Boxed, so that its memory is free again when it is over.
+    let shaken = Box::pin(timeout(seconds(limits.handshake_timeout), async {
         let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let host = start.client_hello().server_name().map(canonical);
         let config = rules.doors.choose(host.as_deref());
         Ok::<_, io::Error>((start.into_stream(config).await?, host))
-    });
+    }));
     let (stream, host) = match shaken.await {
         Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => {

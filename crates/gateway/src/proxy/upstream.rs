@@ -220,7 +220,7 @@ impl BackEnds {
                 let (sender, idle) = match taken {
                     Some((sender, idle)) => (sender, idle),
                     None if !fresh => continue,
-                    None => match back_end.connect().await {
+                    None => match Box::pin(back_end.connect()).await {
                         Ok(sender) => (sender, Duration::ZERO),
                         Err(why) => {
                             back_end.fell_down();

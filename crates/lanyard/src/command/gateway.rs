@@ -1,6 +1,10 @@
 //! `lanyard gateway`.
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Subcommand};
 use lanyard_gateway::{
@@ -17,13 +21,13 @@ use crate::print;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  lanyard gateway --config /etc/lanyard/gateway.toml\n  \
     lanyard gateway --config gateway.toml --check-config\n  \
-    lanyard gateway --config gateway.toml explain --url https://mail.example.org/Microsoft-Server-ActiveSync --user alice --cert alice.pem\n\n\
+    lanyard gateway explain --config gateway.toml --url https://mail.example.org/Microsoft-Server-ActiveSync --user alice --cert alice.pem\n\n\
     On SIGHUP the configuration is read again, without dropping a connection; a broken file changes nothing and is told in the log.\n\
     Stops in an orderly way on SIGINT and SIGTERM.")]
 pub struct Arguments {
     /// Configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
     /// Only check the configuration and every file that it names, and end.
     #[arg(long)]
     check_config: bool,
@@ -36,7 +40,7 @@ pub struct Arguments {
 enum Command {
     /// Tell what would become of a request, without sending anything: which rule, which verdict, which account, which fields.
     #[command(
-        after_help = "Example:\n  lanyard gateway --config gateway.toml explain --url https://mail.example.org/Microsoft-Server-ActiveSync \\\n    \
+        after_help = "Example:\n  lanyard gateway explain --config gateway.toml --url https://mail.example.org/Microsoft-Server-ActiveSync \\\n    \
         --cert alice.pem --user alice\n\nExits with 0 when the request would go on, and with 1 when it would be refused."
     )]
     Explain {
@@ -63,16 +67,20 @@ enum Command {
 
 /// Runs it.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    match serve(&arguments).await {
+    let Some(config) = &arguments.config else {
+        print::fail("no configuration file was named", Some("give --config FILE"));
+        return ExitCode::from(2);
+    };
+    match serve(&arguments, config).await {
         Ok(code) => code,
         Err(error) => print::fail(&format!("{error} [{}]", error.code()), None),
     }
 }
 
-async fn tell(arguments: &Arguments, command: &Command) -> Result<ExitCode, GatewayError> {
+async fn tell(config: &Path, command: &Command) -> Result<ExitCode, GatewayError> {
     let Command::Explain { url, user, cert, user_agent, from, json } = command;
     let question = Question { url, user: user.as_deref(), certificate: cert.as_deref(), agent: user_agent, source: *from };
-    let explained = explain(&arguments.config, &question).await?;
+    let explained = explain(config, &question).await?;
     if *json {
         print::json(&explained);
     } else {
@@ -84,12 +92,12 @@ async fn tell(arguments: &Arguments, command: &Command) -> Result<ExitCode, Gate
     Ok(if explained.status.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn serve(arguments: &Arguments) -> Result<ExitCode, GatewayError> {
+async fn serve(arguments: &Arguments, config: &Path) -> Result<ExitCode, GatewayError> {
     if let Some(command) = &arguments.command {
-        return tell(arguments, command).await;
+        return tell(config, command).await;
     }
     if arguments.check_config {
-        let (config, folder) = load(&arguments.config)?;
+        let (config, folder) = load(config)?;
         let rules = rules(&config, &folder, lanyard(&config, &folder)?)?;
         print::line(&format!("the configuration is sound: {} applications", rules.applications.len()));
         return Ok(ExitCode::SUCCESS);
@@ -99,7 +107,7 @@ async fn serve(arguments: &Arguments) -> Result<ExitCode, GatewayError> {
     else {
         return Ok(print::fail("signals cannot be received", None));
     };
-    let running = start(&arguments.config, Clock::default()).await?;
+    let running = start(config, Clock::default()).await?;
     for address in &running.https {
         print::remark(&format!("publishing at https://{address}"));
     }

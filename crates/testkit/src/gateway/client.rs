@@ -109,6 +109,15 @@ impl Connection {
         self.stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
     }
 
+    /// The certificate that the server has shown.
+    ///
+    /// # Panics
+    /// When it has shown none.
+    #[must_use]
+    pub fn server_certificate(&self) -> Vec<u8> {
+        self.stream.get_ref().1.peer_certificates().and_then(<[_]>::first).expect("a certificate").to_vec()
+    }
+
     /// Sends octets.
     ///
     /// # Errors

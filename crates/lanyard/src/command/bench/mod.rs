@@ -1,6 +1,7 @@
 //! `lanyard bench`: figures as ratios to a floor or a peer from the same run.
 
 mod fleet;
+mod gateway;
 mod peer;
 mod report;
 mod scep;
@@ -17,6 +18,8 @@ pub enum Command {
     Scep(scep::Arguments),
     /// Windows devices that enrol, hold sessions and renew, against a server of their own.
     Fleet(fleet::Arguments),
+    /// The gateway, beside nginx and HAProxy: handshakes, requests, memory.
+    Gateway(gateway::Arguments),
 }
 
 /// Runs it.
@@ -24,5 +27,6 @@ pub async fn run(command: Command) -> ExitCode {
     match command {
         Command::Scep(arguments) => scep::run(arguments).await,
         Command::Fleet(arguments) => fleet::run(arguments).await,
+        Command::Gateway(arguments) => gateway::run(arguments).await,
     }
 }

@@ -12,6 +12,7 @@ use lanyard_testkit::{
         site::Builder,
     },
     http::Response,
+    wait::until,
 };
 
 use super::support::{application, echo};
@@ -159,4 +160,30 @@ async fn an_authority_that_was_removed_counts_no_more_and_a_broken_file_changes_
     gateway.running.gateway.reload().unwrap();
     assert_eq!(number(&open.ask(HOST, "GET", "/", "", &[]).await.unwrap()), "403.16");
     assert_eq!(number(&client.get(HOST, "/", "").await), "403.16");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_list_and_a_renewed_server_certificate_need_no_signal() {
+    let back_end = echo().await;
+    let builder = Builder::new();
+    builder.file("clients.crl", builder.authority.crl(&[], 3600));
+    let trust =
+        "[[trust]]\nname = \"staff\"\nca-file = \"clients.pem\"\nvouches-for-names = true\ncrl-files = [\"clients.crl\"]\n";
+    let gateway = builder
+        .sections(trust)
+        .sections(&application("app", HOST, "certificate", &back_end.address.to_string(), ""))
+        .start()
+        .await;
+    let alice = gateway.authority.issue(&pki::client("alice", &["upn:alice@corp.test"]));
+    let client = gateway.client(Some(&alice));
+    assert_eq!(client.get(HOST, "/", "").await.status, 200);
+    gateway.file("clients.crl", b"no list");
+    gateway.file("clients.crl", gateway.authority.crl(&[&alice], 3600));
+    until("the new list", || async { (number(&client.get(HOST, "/", "").await) == "403.13").then_some(()) }).await;
+    let renewed = gateway.root.issue(&pki::server(&lanyard_testkit::gateway::site::HOSTS));
+    gateway.file("server.key", renewed.key.pem());
+    gateway.file("server.pem", renewed.pem());
+    let shown =
+        || async { client.connect(HOST).await.ok().filter(|c| c.server_certificate() == renewed.certificate.der()).map(drop) };
+    until("the new certificate", shown).await;
 }

@@ -4,19 +4,23 @@ use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, process
 
 use lanyard_testkit::{
     gateway::{
-        client::Client,
+        client::{Client, encode},
         pki::{self, Authority, server},
         site::Builder,
     },
-    process::lanyard,
+    process::{Process, lanyard},
     programs::run,
+    server::TestServer,
     temporary,
     wait::until,
 };
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use super::support::{BY_HEADER, application, echo};
+use super::{
+    back_end::BackEnd,
+    support::{BY_HEADER, application, echo},
+};
 
 const HOST: &str = "certificate.example.org";
 
@@ -84,7 +88,7 @@ async fn explain_tells_what_would_become_of_a_request_and_sends_nothing() {
     let folder = builder.folder.path();
     let config = folder.join("gateway.toml").display().to_string();
     let explain = |url: String, cert: Option<&'static str>, user: Option<&'static str>| {
-        let mut command = gateway(&["--config", &config, "explain", "--json", "--url", &url]);
+        let mut command = gateway(&["explain", "--config", &config, "--json", "--url", &url]);
         if let Some(name) = cert {
             command.arg("--cert").arg(folder.join(name));
         }
@@ -204,4 +208,56 @@ async fn clients_that_are_slow_with_handshake_or_head_are_cut_off_and_others_are
         "{}",
         gateway.running.gateway.render()
     );
+}
+
+/// Memory of a process in octets.
+fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_request_costs_little_memory() {
+    const HELD: usize = 400;
+    let back_end = BackEnd::start(|_| Vec::new()).await;
+    let more = format!("kind = \"activesync\"\n{BY_HEADER}");
+    let builder = Builder::new().sections(&application("app", HOST, "certificate", &back_end.address.to_string(), &more));
+    let alice = builder.authority.issue(&pki::client("alice", &["upn:alice@corp.test"]));
+    builder.file("gateway.toml", builder.text());
+    let (child, address) = start(&builder.folder.path().join("gateway.toml"), &builder.folder.path().join("log")).await;
+    let process = child.id().unwrap();
+    let client = Client::new(address, &builder.root, Some(&alice));
+    let ping = encode("POST", "/?Cmd=Ping&DeviceId=d&DeviceType=t", &format!("Host: {HOST}\r\nUser-Agent: phone\r\n"), &[]);
+    let mut held = Vec::new();
+    let mut before = 0;
+    for n in 0..HELD + 50 {
+        if n == 50 {
+            // What is needed once is there by now.
+            until("the first ones", || async { (back_end.open() == 50).then_some(()) }).await;
+            before = memory(process);
+        }
+        let mut connection = client.connect(HOST).await.unwrap();
+        connection.send(&ping).await.unwrap();
+        held.push(connection);
+    }
+    until("all of them", || async { (back_end.open() == HELD + 50).then_some(()) }).await;
+    let each = memory(process).saturating_sub(before) / u64::try_from(HELD).unwrap();
+    // The allocator of a debug build touches all that it hands out, so the limit is loose.
+    assert!(each <= 128 * 1024, "{each} octets for each held request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanyard_serve_hosts_a_gateway() {
+    let back_end = echo().await;
+    let builder = Builder::new().sections(&application("app", "none.example.org", "none", &back_end.address.to_string(), ""));
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    builder.file("gateway.toml", builder.text().replace("127.0.0.1:0", &format!("127.0.0.1:{port}")));
+    let (site, _) = TestServer::builder().create().await;
+    let file = builder.folder.path().join("gateway.toml").display().to_string();
+    let mut process = Process::serve_with(&site, &["--gateway", &file]).await;
+    let client = Client::new(SocketAddr::from(([127, 0, 0, 1], port)), &builder.root, None);
+    assert_eq!(client.get("none.example.org", "/", "").await.status, 200);
+    process.terminate().await;
+    assert!(process.ended().await.success(), "{}", process.logged());
 }
