@@ -57,16 +57,12 @@ impl Chromium {
         let folder = tempfile::Builder::new().prefix("lanyard-chromium-").tempdir().unwrap();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let log = fs::File::create(folder.path().join("log")).unwrap();
-        let mut command = match seat {
-            None => Command::new(driver),
-            Some(seat) => {
-                // A view of the files of its own, in which the policies are those of the test.
-                let mut command = Command::new(program("unshare", "util-linux"));
-                command.args(["--user", "--map-root-user", "--mount", "sh", "-euc"]);
-                command.args(["mount --bind \"$0\" /etc/chromium; exec \"$@\""]).arg(seat.computer).arg(driver);
-                command
-            }
-        };
+        // Processes of its own, which all end with the driver, whatever becomes of the test; and a view of the files of its own, in which the
+        // policies are those of the test.
+        let mut command = Command::new(program("unshare", "util-linux"));
+        command.args(["--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-euc"]);
+        command.args(["[ -z \"$0\" ] || mount --bind \"$0\" /etc/chromium; exec \"$@\""]);
+        command.arg(seat.map_or(Path::new(""), |seat| seat.computer)).arg(driver);
         let home = seat.map_or(folder.path(), |seat| seat.home);
         command.arg(format!("--port={port}")).env("HOME", home).stdin(Stdio::null());
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true).spawn().unwrap();
