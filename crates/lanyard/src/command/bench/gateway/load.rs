@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lanyard_agent::{model::secret::SecretBytes, pki::certificate::Certificate};
 use rustls::{
     ClientConfig, RootCertStore,
     client::Resumption,
@@ -78,11 +79,16 @@ pub struct Connection {
 impl Clients {
     /// Clients of the server at this address.
     pub fn new(papers: &Papers, address: SocketAddr) -> Result<Self, String> {
+        Self::with(&papers.root, vec![papers.client.certificate.der().to_vec()], &papers.client.key, address)
+    }
+
+    /// Clients that trust this root and show this chain (DER), with its key (PKCS#8).
+    pub fn with(root: &Certificate, chain: Vec<Vec<u8>>, key: &SecretBytes, address: SocketAddr) -> Result<Self, String> {
         let text = |e: rustls::Error| e.to_string();
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from(papers.root.der().to_vec())).map_err(text)?;
-        let chain = vec![CertificateDer::from(papers.client.certificate.der().to_vec())];
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(papers.client.key.expose().to_vec()));
+        roots.add(CertificateDer::from(root.der().to_vec())).map_err(text)?;
+        let chain = chain.into_iter().map(CertificateDer::from).collect();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.expose().to_vec()));
         let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(text)?
@@ -182,7 +188,7 @@ impl Connection {
     }
 
     /// Asks, and reads the whole answer, which must be 200 with the back end's body.
-    async fn ask(&mut self, target: &str) -> Result<(), Error> {
+    pub async fn ask(&mut self, target: &str) -> Result<(), Error> {
         self.send(target).await?;
         self.octets.clear();
         loop {

@@ -7,6 +7,7 @@ use lanyard_server::clock::{Clock, SystemClock};
 use serde::Serialize;
 
 use super::{
+    change,
     load::{Clients, back_end},
     papers::Papers,
     servers::{Proxy, Usage},
@@ -39,6 +40,9 @@ pub struct Arguments {
     /// Connections with a held request, to see what memory one takes; 0 leaves that out.
     #[arg(long, value_name = "N", default_value_t = MOST_HELD)]
     held: usize,
+    /// Revocations whose way to the gateway is timed; 0 leaves that out.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    revocations: usize,
     /// Also measure nginx and HAProxy (packages nginx-light and haproxy).
     #[arg(long)]
     peers: bool,
@@ -62,15 +66,34 @@ struct Row {
     held_connection_kib: Option<f64>,
 }
 
+/// All of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report {
+    servers: Vec<Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation: Option<Change>,
+}
+
+/// From a revocation to the first refusal.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Change {
+    count: usize,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
 /// Runs it.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let rows = match measure(&arguments).await {
-        Ok(rows) => rows,
+    let report = match measure(&arguments).await {
+        Ok(report) => report,
         Err(problem) => return print::fail(&problem, None),
     };
     if arguments.json {
-        return print::json(&rows);
+        return print::json(&report);
     }
+    let Report { servers: rows, revocation } = report;
     print::line(&format!(
         "client certificates on P-256, {} clients; {} full handshakes with a request each, {} requests over kept connections, {} held",
         arguments.clients, arguments.handshakes, arguments.requests, arguments.held
@@ -93,6 +116,9 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     if let Some(words) = ratios(&rows) {
         print::line(&words);
     }
+    if let Some(Change { count, p50_ms, p99_ms }) = revocation {
+        print::line(&format!("from a revocation to the first refusal: p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, of {count}"));
+    }
     ExitCode::SUCCESS
 }
 
@@ -113,7 +139,7 @@ fn ratios(rows: &[Row]) -> Option<String> {
     Some(words)
 }
 
-async fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
+async fn measure(arguments: &Arguments) -> Result<Report, String> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     if arguments.held > 0 && limit.current.is_some_and(|files| files < FILES) {
         return Err(format!("held connections need {FILES} open files: ulimit -n {FILES}, or --held 0"));
@@ -133,7 +159,14 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Row>, String> {
         rows.push(row(arguments, &papers, Proxy::nginx(folder.path(), back_end).await?).await?);
         rows.push(row(arguments, &papers, Proxy::haproxy(folder.path(), back_end).await?).await?);
     }
-    Ok(rows)
+    let revocation = match arguments.revocations {
+        0 => None,
+        count => {
+            let took = change::measure(folder.path(), &papers, back_end, count).await?;
+            Some(Change { count, p50_ms: at(&took, 0.5), p99_ms: at(&took, 0.99) })
+        }
+    };
+    Ok(Report { servers: rows, revocation })
 }
 
 async fn row(arguments: &Arguments, papers: &Papers, proxy: Proxy) -> Result<Row, String> {

@@ -67,6 +67,24 @@ impl Proxy {
         Self::start(if ruled { "gateway, with rules" } else { "gateway" }, folder, address, command).await
     }
 
+    /// The gateway with the accounts and the state of a Lanyard server at this URL.
+    pub async fn following(folder: &Path, server: &str, token: &str, back_end: SocketAddr) -> Result<Self, String> {
+        let address = free()?;
+        private(&folder.join("gateway.token"), token)?;
+        let text = format!(
+            "listen = [\"{address}\"]\n[server]\nurl = \"{server}\"\nca-file = \"lanyard-root.pem\"\ntoken-file = \"gateway.token\"\n\
+             [[certificate]]\nchain-file = \"server.pem\"\nkey-file = \"server.key\"\n\
+             [[trust]]\nname = \"devices\"\nca-file = \"lanyard-root.pem\"\n[[accounts]]\nname = \"lanyard\"\nkind = \"lanyard\"\n\
+             [[application]]\nname = \"bench\"\nhosts = [\"{HOST}\"]\nkind = \"activesync\"\nmode = \"certificate\"\ntrust = [\"devices\"]\n\
+             accounts = \"lanyard\"\nmapping = [\"record\"]\nback-ends = [\"http://{back_end}\"]\n"
+        );
+        let path = folder.join("following.toml");
+        fs::write(&path, text).map_err(|e| e.to_string())?;
+        let mut command = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
+        command.args(["--log", "error", "gateway", "--config"]).arg(path);
+        Self::start("gateway, following", folder, address, command).await
+    }
+
     /// nginx, from Debian's package nginx-light.
     pub async fn nginx(folder: &Path, back_end: SocketAddr) -> Result<Self, String> {
         let address = free()?;
