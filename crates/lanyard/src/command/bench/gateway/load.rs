@@ -56,7 +56,10 @@ async fn answer(mut stream: TcpStream) -> Result<(), Error> {
             }
         }
         if octets.starts_with(format!("GET {HELD}").as_bytes()) {
-            tokio::time::sleep(Duration::from_secs(3600)).await;
+            // Until whoever asked goes away.
+            let mut nothing = [0];
+            let _ = tokio::time::timeout(Duration::from_secs(3600), stream.read(&mut nothing)).await;
+            return Ok(());
         }
         octets.clear();
         stream.write_all(&reply).await?;
