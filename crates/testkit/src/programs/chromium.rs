@@ -107,12 +107,15 @@ impl Chromium {
     }
 
     async fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.try_call(method, path, body).await.unwrap_or_else(|told| panic!("{method} {path}: {told}"))
+    }
+
+    async fn try_call(&self, method: &str, path: &str, body: &Value) -> Result<Value, Value> {
         let body = if method == "GET" { Vec::new() } else { body.to_string().into_bytes() };
         let answer = http::request_by_length(self.driver, method, path, &body).await;
         let answer = answer.expect("an answer of the driver");
         let mut told: Value = serde_json::from_slice(&answer.body).unwrap_or_else(|e| panic!("{e}: {}", answer.text()));
-        assert_eq!(answer.status, 200, "{method} {path}: {told}");
-        told["value"].take()
+        if answer.status == 200 { Ok(told["value"].take()) } else { Err(told) }
     }
 
     async fn do_it(&self, method: &str, path: &str, body: &Value) -> Value {
@@ -149,25 +152,36 @@ impl Chromium {
         found[ELEMENT].as_str().unwrap_or_else(|| panic!("no {selector}")).to_owned()
     }
 
+    /// Does something with an element. One that a new page took away meanwhile is looked for there.
+    async fn with(&self, selector: &str, method: &str, action: &str, body: &Value) -> Value {
+        until("a page that stays", || async move {
+            let element = self.find(selector).await;
+            let path = format!("/session/{}/element/{element}/{action}", self.session);
+            match self.try_call(method, &path, body).await {
+                Ok(value) => Some(value),
+                Err(told) if told["value"]["error"] == "stale element reference" => None,
+                Err(told) => panic!("{method} {action} of {selector}: {told}"),
+            }
+        })
+        .await
+    }
+
     /// Text of an element, as it is seen.
     ///
     /// # Panics
     /// When there is none.
     pub async fn text(&self, selector: &str) -> String {
-        let element = self.find(selector).await;
-        self.do_it("GET", &format!("/element/{element}/text"), &json!({})).await.as_str().unwrap().to_owned()
+        self.with(selector, "GET", "text", &json!({})).await.as_str().unwrap().to_owned()
     }
 
     /// Presses or follows an element.
     pub async fn click(&self, selector: &str) {
-        let element = self.find(selector).await;
-        self.do_it("POST", &format!("/element/{element}/click"), &json!({})).await;
+        self.with(selector, "POST", "click", &json!({})).await;
     }
 
     /// Writes into a field.
     pub async fn write(&self, selector: &str, text: &str) {
-        let element = self.find(selector).await;
-        self.do_it("POST", &format!("/element/{element}/value"), &json!({ "text": text })).await;
+        self.with(selector, "POST", "value", &json!({ "text": text })).await;
     }
 
     /// What a script of the driver returns.
