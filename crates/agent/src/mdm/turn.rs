@@ -12,6 +12,7 @@ const RUNNING: &str = "running.lock";
 const WORKING: &str = "working.lock";
 
 /// A lock, held until it is dropped or the process ends.
+// Nobody reads the file: it is there to be closed, which gives the lock back.
 #[derive(Debug)]
 pub struct Turn(#[allow(dead_code)] File);
 

@@ -238,6 +238,12 @@ fn open(args: &StoreArgs) -> Result<DeviceStore, AgentError> {
     open_store(args.store.as_deref())
 }
 
+/// Roots for https:// from a file, if one is named.
+fn read_roots(path: Option<&Path>) -> Result<Option<Vec<u8>>, AgentError> {
+    let read = |path: &Path| std::fs::read(path).map_err(|e| AgentError::TlsRoots(format!("{}: {e}", path.display())));
+    path.map(read).transpose()
+}
+
 /// The store in this folder, or else this person's own.
 pub(super) fn open_store(path: Option<&Path>) -> Result<DeviceStore, AgentError> {
     path.map_or_else(|| DeviceStore::open(&default_store()), DeviceStore::open)

@@ -325,7 +325,7 @@ pub struct Named {
 pub struct TokenWish {
     /// What it is for.
     pub description: String,
-    /// `administrator`, `approver` or `mint`.
+    /// `administrator`, `approver`, `mint` or `gateway`.
     pub role: String,
     /// Whose it is, so that two tokens of one user are not two people.
     pub user: Option<String>,

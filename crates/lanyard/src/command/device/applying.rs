@@ -1,6 +1,6 @@
 //! `lanyard device apply`: a signed policy, verified, shown, and done once the person agrees.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use lanyard_agent::{
@@ -20,7 +20,7 @@ use super::{
     install::{OwnerArg, ask},
     open, output, parse_fingerprint,
     protection::{Protection, pin_source},
-    watch, worse,
+    read_roots, watch, worse,
 };
 
 pub(super) const APPLY_EXAMPLE: &str = "Examples:
@@ -64,8 +64,7 @@ pub struct ApplyArgs {
 
 pub(super) async fn apply(args: ApplyArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
-    let read = |path: &Path| std::fs::read(path).map_err(|e| AgentError::TlsRoots(format!("{}: {e}", path.display())));
-    let tls_roots = args.tls_roots.as_deref().map(read).transpose()?;
+    let tls_roots = read_roots(args.tls_roots.as_deref())?;
     let octets = source::read(&args.from, tls_roots.as_deref()).await?;
     // A server that holds a request is not waited for: 'resume' and 'run' go on with it.
     let pin = pin_source(args.pin_file.as_deref());

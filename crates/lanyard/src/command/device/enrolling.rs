@@ -20,7 +20,7 @@ use super::{
     install::OwnerArg,
     open, output, parse_fingerprint, parse_period,
     protection::{self, Protection},
-    read_secret, using, watch, worse,
+    read_roots, read_secret, using, watch, worse,
 };
 
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 certificate obtained; 1 local, transport or verification error; 2 usage; \
@@ -192,8 +192,7 @@ fn finish(store: &DeviceStore, outcome: &EnrollOutcome, json: bool) -> u8 {
 }
 
 fn session(talk: &TalkArgs) -> Result<SessionOptions, AgentError> {
-    let read = |path: &Path| std::fs::read(path).map_err(|e| AgentError::TlsRoots(format!("{}: {e}", path.display())));
-    let tls_roots = talk.tls_roots.as_deref().map(read).transpose()?;
+    let tls_roots = read_roots(talk.tls_roots.as_deref())?;
     Ok(SessionOptions {
         tls_roots,
         retry_count: talk.retry_count,

@@ -22,7 +22,7 @@ use lanyard_agent::{
 };
 use serde_json::json;
 
-use super::{StoreArgs, open, output, read_passphrase};
+use super::{StoreArgs, open, output, read_passphrase, read_roots};
 
 pub(super) const INSTALL_EXAMPLE: &str = "Examples:
   lanyard device install user1.pfx
@@ -133,8 +133,7 @@ pub struct TrustArgs {
 /// Shows what is in a file or behind a link, and installs it once the person agrees.
 pub(super) async fn install(args: InstallArgs) -> Result<u8, AgentError> {
     let store = open(&args.store)?;
-    let read = |path: &Path| std::fs::read(path).map_err(|e| AgentError::TlsRoots(format!("{}: {e}", path.display())));
-    let tls_roots = args.tls_roots.as_deref().map(read).transpose()?;
+    let tls_roots = read_roots(args.tls_roots.as_deref())?;
     let octets = source::read(&args.from, tls_roots.as_deref()).await?;
     let now = (SessionOptions::default().clock)();
     let review = unlock(&octets, args.passphrase_file.as_deref(), &store, now)?;

@@ -12,7 +12,7 @@ use lanyard_agent::{
 };
 use serde_json::json;
 
-use super::{FAILED, StoreArgs, open, output, read_secret, using::bring_up_to_date};
+use super::{FAILED, StoreArgs, open, output, read_roots, read_secret, using::bring_up_to_date};
 
 pub(super) const JOIN_EXAMPLE: &str = "Examples:
   lanyard device join https://mdm.example.org --user user1@example.org --store dev1
@@ -84,7 +84,6 @@ pub(super) async fn join(args: JoinArgs) -> Result<u8, AgentError> {
         (Some(path), None) => JoinCredential::Password(read_secret(path, "Password: ")?),
         (None, None) => JoinCredential::Password(read_secret(std::path::Path::new("-"), "Password: ")?),
     };
-    let read = |path: &PathBuf| std::fs::read(path).map_err(|e| AgentError::TlsRoots(format!("{}: {e}", path.display())));
     let options = JoinOptions {
         server: args.server,
         user: args.user,
@@ -94,7 +93,7 @@ pub(super) async fn join(args: JoinArgs) -> Result<u8, AgentError> {
             Form::Device => EnrollmentType::Device,
         },
         device_name: args.device_name.unwrap_or_else(host_name),
-        tls_roots: args.tls_roots.as_ref().map(read).transpose()?,
+        tls_roots: read_roots(args.tls_roots.as_deref())?,
         key: None,
         clock: clock(),
     };

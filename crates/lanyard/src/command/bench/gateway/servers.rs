@@ -12,6 +12,7 @@ use lanyard_agent::model::text::hex;
 use tokio::process::{Child, Command};
 
 use super::{
+    super::peer::cpu,
     measure::MOST_HELD,
     papers::{HOST, Papers},
 };
@@ -158,14 +159,6 @@ impl Proxy {
         }
         let _ = tokio::time::timeout(Duration::from_secs(15), self.child.wait()).await;
     }
-}
-
-/// Ticks of user and system time, a hundredth of a second each.
-fn cpu(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let after = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let ticks = after.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
-    Duration::from_millis(ticks * 10)
 }
 
 fn memory(pid: u32) -> u64 {
